@@ -1,0 +1,59 @@
+"""Clocks: the one place that reads the wall clock; everything else is told the time."""
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What time it is, and how to wait."""
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, UTC; never decreases."""
+        ...
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        """Return once ``instant_ms`` has come; at once when it is past."""
+        ...
+
+
+class LiveClock:
+    """The wall clock of this machine, held back when it is set to an earlier time."""
+
+    def __init__(self) -> None:
+        self._latest_ms = 0
+
+    def now_ms(self) -> int:
+        """Milliseconds since 1970, UTC; a step backwards of the wall clock shows as standing still."""
+        self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
+        return self._latest_ms
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        """Sleep in short steps, so that a step of the wall clock is noticed."""
+        while (left_ms := instant_ms - self.now_ms()) > 0:
+            await asyncio.sleep(min(left_ms / 1000, 1.0))
+
+
+class SimClock:
+    """A clock that stands where its driver put it."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        """The instant the driver set, ms UTC."""
+        return self._now_ms
+
+    def set(self, now_ms: int) -> None:
+        """Move forward to ``now_ms``; time does not run backwards."""
+        assert now_ms >= self._now_ms, f"clock moved back from {self._now_ms} to {now_ms}"
+        self._now_ms = now_ms
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        """Move to the instant without waiting."""
+        self.set(max(instant_ms, self._now_ms))
+
+
+def monotonic_ms() -> float:
+    """Milliseconds of a clock that no one can set, for measuring durations."""
+    return time.perf_counter_ns() / 1e6

@@ -1,0 +1,54 @@
+"""The context of one slot: everything that a decider may see and that risk may judge, as one value."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from engine.executor.limits import AccountLimits, Limits
+from engine.model.account import Account
+from engine.model.book import Book
+from engine.model.decision import ExitPlan
+from engine.model.ids import TraderId
+from engine.model.instrument import Instrument
+from engine.model.market import MarketSnapshot
+from engine.model.order import Side
+from engine.model.standing import Standing
+from engine.model.trade import Trade
+
+
+class PendingOrder(Struct, frozen=True, kw_only=True, gc=False):
+    """An order that may still be filled: resting, or its outcome unknown. ``remaining`` in coins, ``price`` its limit."""
+
+    client_order_id: str
+    trader: TraderId
+    coin: str
+    side: Side
+    remaining: Decimal
+    price: Decimal
+    unresolved: bool
+
+
+class Context(Struct, frozen=True, kw_only=True):
+    """One trader's view at one instant of a slot.
+
+    ``coins`` are those it may trade and that have a fresh price. ``book`` and ``pending`` are the whole venue account:
+    they serve the account-wide caps and are never shown to a model. ``equity_usd`` is the trader's own.
+    """
+
+    trader: TraderId
+    slot_ms: int
+    now_ms: int
+    interval_ms: int
+    coins: tuple[str, ...]
+    instruments: Mapping[str, Instrument]
+    market: MarketSnapshot
+    account: Account
+    equity_usd: Decimal
+    plans: Mapping[str, ExitPlan]
+    standing: Standing
+    limits: Limits
+    account_limits: AccountLimits
+    book: Book
+    pending: tuple[PendingOrder, ...] = ()
+    recent_trades: tuple[Trade, ...] = ()

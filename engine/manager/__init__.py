@@ -1,0 +1,1 @@
+"""Doing it: traders, slots, orders, capital, and the records of all of it."""

@@ -1,0 +1,101 @@
+"""A desk: one trader with its decider, its limits and the providers it works with."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from msgspec import Struct
+
+from engine.executor.context import Context
+from engine.executor.limits import AccountLimits, Limits
+from engine.executor.ports import ChatModel, Strategy
+from engine.executor.prompt import PromptSet
+from engine.manager.feed import Feed, mark_of
+from engine.manager.gateway import Gateway
+from engine.manager.state import State
+from engine.model.account import equity_usd
+from engine.model.ids import AccountId, TraderId
+from engine.model.instrument import Instrument
+from engine.model.market import MarketSnapshot
+from engine.model.order import MarginMode, OrderStyle
+
+
+class ModelDecider(Struct, frozen=True, kw_only=True):
+    """Decisions by a chat model: what it is shown and how long it may think."""
+
+    model: ChatModel
+    prompts: PromptSet
+    timeout_ms: int
+    series_interval_ms: int
+    long_interval_ms: int
+    confidence_scale: str = "auto"
+
+
+Decider = Strategy | ModelDecider
+
+
+class Desk(Struct, kw_only=True):
+    """Everything that one trader's cycle needs. Lives outside the state: it can be rebuilt from the configuration."""
+
+    trader: TraderId
+    account: AccountId
+    interval_ms: int
+    coins: tuple[str, ...]
+    decider: Decider
+    limits: Limits
+    account_limits: AccountLimits
+    instruments: Mapping[str, Instrument]
+    feed: Feed
+    gateway: Gateway
+    order_style: OrderStyle = "market_ioc"
+    slippage_bps: Decimal = Decimal(50)
+    order_expiry_ms: int | None = None
+    margin_mode: MarginMode = "cross"
+    max_account_age_ms: int = 60_000
+
+
+class Unlookable(Exception):
+    """The slot cannot be decided because something that must be known is not; the message says what."""
+
+
+def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int) -> Context:
+    """One look: everything the decider may see and risk may judge. Raises ``Unlookable`` and ``MarkMissing``."""
+    age = desk.feed.account_age_ms(now_ms)
+    if age is None:
+        raise Unlookable("account:missing")
+    if age > desk.max_account_age_ms:
+        raise Unlookable(f"account:stale, {age} ms old, {desk.max_account_age_ms} allowed")
+    snapshot = desk.feed.look(now_ms)
+    trader = state.traders[desk.trader]
+    account_state = state.accounts[desk.account]
+    account = account_state.book.traders[desk.trader]
+    equity = equity_usd(account, lambda coin: mark_of(snapshot, coin)) if account.positions else account.cash_usd
+    if not equity.is_finite():
+        raise Unlookable(f"equity:not finite ({equity})")
+    return Context(
+        trader=desk.trader,
+        slot_ms=slot_ms,
+        now_ms=now_ms,
+        interval_ms=desk.interval_ms,
+        coins=desk.coins,
+        instruments=desk.instruments,
+        market=snapshot,
+        account=account,
+        equity_usd=equity,
+        plans=trader.plans,
+        standing=trader.standing,
+        limits=desk.limits,
+        account_limits=desk.account_limits,
+        book=account_state.book,
+        pending=state.pending(desk.account) if account_state.intents else (),
+        recent_trades=trader.recent_trades,
+    )
+
+
+def fresh_coins(context: Context, snapshot: MarketSnapshot) -> tuple[str, ...]:
+    """The coins that have a price fresh enough to be shown to a model; a stale coin is dropped, not the slot."""
+    oldest = context.now_ms - context.limits.max_snapshot_age_ms
+    return tuple(
+        coin
+        for coin in context.coins
+        if (found := snapshot.coin(coin)) is not None and found.price_ms >= oldest
+    )

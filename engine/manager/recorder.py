@@ -1,0 +1,58 @@
+"""The recorder: says a record to the journal, folds it into the state and shows it to the readers, in that order."""
+
+from collections.abc import Iterator, Sequence
+
+from engine.clock import Clock
+from engine.manager.ports import Journal, Sink
+from engine.manager.record import Entry, Record, encode, kind_of
+from engine.manager.state import State, apply
+
+
+class Recorder:
+    """The only writer of the journal and of the state.
+
+    Without a journal (a backtest that wants none) records are folded without being encoded.
+    """
+
+    def __init__(self, state: State, clock: Clock, journal: Journal | None, sinks: Sequence[Sink] = ()) -> None:
+        self.state = state
+        self.clock = clock
+        self.sinks = list(sinks)
+        self.seq = 0
+        self._journal = journal
+
+    def say(self, record: Record, trader: str | None = None) -> int:
+        """Append, fold and show one record; its sequence number."""
+        ts = self.clock.now_ms()
+        if self._journal is None:
+            self.seq += 1
+        else:
+            self.seq = self._journal.append(kind_of(record), encode(record), ts, trader)
+        entry = Entry(seq=self.seq, ts=ts, trader=trader, record=record)
+        apply(self.state, entry)
+        for sink in self.sinks:
+            sink.entry(entry)
+        return self.seq
+
+    async def durable(self, seq: int) -> None:
+        """Return once everything up to ``seq`` is on disk."""
+        if self._journal is not None:
+            await self._journal.durable(seq)
+
+    def body(self, kind: str, data: bytes) -> str:
+        """Store a shared body once; what to refer to it by (empty without a journal)."""
+        return "" if self._journal is None else self._journal.body(kind, data, self.clock.now_ms())
+
+    @property
+    def keeps_bodies(self) -> bool:
+        """Whether bodies are worth preparing."""
+        return self._journal is not None
+
+
+def replay(entries: Iterator[Entry], state: State, sinks: Sequence[Sink] = ()) -> State:
+    """Fold entries that were said before, as a restart and an audit do."""
+    for entry in entries:
+        apply(state, entry)
+        for sink in sinks:
+            sink.entry(entry)
+    return state

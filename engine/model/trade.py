@@ -1,0 +1,185 @@
+"""Trades: round trips folded out of fills, from flat to flat."""
+
+from decimal import Decimal
+from typing import Literal
+
+from msgspec import Struct
+
+from engine.model.order import Fill
+from engine.model.position import ZERO
+
+CloseReason = Literal["decision", "stop_loss", "take_profit", "liquidation", "operator"]
+
+
+class Trade(Struct, frozen=True, kw_only=True, gc=False):
+    """One completed round trip of one trader in one coin; ``quantity`` is signed (short is negative), money in USD.
+
+    gross = exit notional - entry notional (signed); net = gross - entry and exit fees; funding is its own line.
+    """
+
+    trade_id: str
+    coin: str
+    quantity: Decimal
+    entry_price: Decimal
+    exit_price: Decimal
+    entry_ms: int
+    exit_ms: int
+    entry_fee_usd: Decimal
+    exit_fee_usd: Decimal
+    gross_usd: Decimal
+    funding_usd: Decimal
+    leverage: int
+    entry_order_id: int
+    exit_order_id: int
+    entry_trade_id: str
+    exit_trade_id: str
+    entry_crossed: bool
+    exit_crossed: bool
+    liquidation: bool
+    reason: CloseReason
+
+    @property
+    def net_usd(self) -> Decimal:
+        """Profit after fees, before funding, as nof1 counts it."""
+        return self.gross_usd - self.entry_fee_usd - self.exit_fee_usd
+
+
+class Trip(Struct, frozen=True, kw_only=True, gc=False):
+    """A round trip that is still under way: sums of its entries and exits so far; quantities signed by direction."""
+
+    coin: str
+    direction: int
+    entry_ms: int
+    entry_quantity: Decimal
+    entry_notional_usd: Decimal
+    entry_fee_usd: Decimal
+    exit_quantity: Decimal
+    exit_notional_usd: Decimal
+    exit_fee_usd: Decimal
+    funding_usd: Decimal
+    leverage: int
+    entry_order_id: int
+    entry_trade_id: str
+    entry_crossed: bool
+
+
+def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) -> tuple[Trip | None, Trade | None]:
+    """The trip after a fill (``None`` when flat), and the trade if the fill completed one.
+
+    A fill that flips completes the trade with the part that closes and starts the next with the rest; its fee is
+    shared by quantity, the remainder of rounding going to the new trip.
+    """
+    direction = 1 if fill.side == "buy" else -1
+    if trip is None:
+        return _entered(fill, direction, fill.quantity, fill.fee_usd, leverage), None
+    if trip.direction == direction:
+        grown = Trip(
+            coin=trip.coin,
+            direction=direction,
+            entry_ms=trip.entry_ms,
+            entry_quantity=trip.entry_quantity + fill.quantity,
+            entry_notional_usd=trip.entry_notional_usd + fill.quantity * fill.price,
+            entry_fee_usd=trip.entry_fee_usd + fill.fee_usd,
+            exit_quantity=trip.exit_quantity,
+            exit_notional_usd=trip.exit_notional_usd,
+            exit_fee_usd=trip.exit_fee_usd,
+            funding_usd=trip.funding_usd,
+            leverage=leverage,
+            entry_order_id=trip.entry_order_id,
+            entry_trade_id=trip.entry_trade_id,
+            entry_crossed=trip.entry_crossed,
+        )
+        return grown, None
+    left = trip.entry_quantity - trip.exit_quantity
+    if fill.quantity < left:
+        return _reduced(trip, fill), None
+    if fill.quantity == left:
+        return None, _completed(trip, fill, left, fill.fee_usd, reason)
+    closing_fee = fill.fee_usd * left / fill.quantity
+    opening_fee = fill.fee_usd - closing_fee
+    trade = _completed(trip, fill, left, closing_fee, reason)
+    return _entered(fill, direction, fill.quantity - left, opening_fee, leverage), trade
+
+
+def with_trip_funding(trip: Trip, usd: Decimal) -> Trip:
+    """The trip after funding was received (positive) or paid on its position."""
+    return Trip(
+        coin=trip.coin,
+        direction=trip.direction,
+        entry_ms=trip.entry_ms,
+        entry_quantity=trip.entry_quantity,
+        entry_notional_usd=trip.entry_notional_usd,
+        entry_fee_usd=trip.entry_fee_usd,
+        exit_quantity=trip.exit_quantity,
+        exit_notional_usd=trip.exit_notional_usd,
+        exit_fee_usd=trip.exit_fee_usd,
+        funding_usd=trip.funding_usd + usd,
+        leverage=trip.leverage,
+        entry_order_id=trip.entry_order_id,
+        entry_trade_id=trip.entry_trade_id,
+        entry_crossed=trip.entry_crossed,
+    )
+
+
+def _entered(fill: Fill, direction: int, quantity: Decimal, fee_usd: Decimal, leverage: int) -> Trip:
+    return Trip(
+        coin=fill.coin,
+        direction=direction,
+        entry_ms=fill.time_ms,
+        entry_quantity=quantity,
+        entry_notional_usd=quantity * fill.price,
+        entry_fee_usd=fee_usd,
+        exit_quantity=ZERO,
+        exit_notional_usd=ZERO,
+        exit_fee_usd=ZERO,
+        funding_usd=ZERO,
+        leverage=leverage,
+        entry_order_id=fill.order_id,
+        entry_trade_id=fill.trade_id,
+        entry_crossed=fill.liquidity == "taker",
+    )
+
+
+def _reduced(trip: Trip, fill: Fill) -> Trip:
+    return Trip(
+        coin=trip.coin,
+        direction=trip.direction,
+        entry_ms=trip.entry_ms,
+        entry_quantity=trip.entry_quantity,
+        entry_notional_usd=trip.entry_notional_usd,
+        entry_fee_usd=trip.entry_fee_usd,
+        exit_quantity=trip.exit_quantity + fill.quantity,
+        exit_notional_usd=trip.exit_notional_usd + fill.quantity * fill.price,
+        exit_fee_usd=trip.exit_fee_usd + fill.fee_usd,
+        funding_usd=trip.funding_usd,
+        leverage=trip.leverage,
+        entry_order_id=trip.entry_order_id,
+        entry_trade_id=trip.entry_trade_id,
+        entry_crossed=trip.entry_crossed,
+    )
+
+
+def _completed(trip: Trip, fill: Fill, quantity: Decimal, fee_usd: Decimal, reason: CloseReason) -> Trade:
+    exit_notional = trip.exit_notional_usd + quantity * fill.price
+    return Trade(
+        trade_id=f"{trip.entry_trade_id}-{fill.trade_id}",
+        coin=trip.coin,
+        quantity=trip.direction * trip.entry_quantity,
+        entry_price=trip.entry_notional_usd / trip.entry_quantity,
+        exit_price=exit_notional / trip.entry_quantity,
+        entry_ms=trip.entry_ms,
+        exit_ms=fill.time_ms,
+        entry_fee_usd=trip.entry_fee_usd,
+        exit_fee_usd=trip.exit_fee_usd + fee_usd,
+        gross_usd=trip.direction * (exit_notional - trip.entry_notional_usd),
+        funding_usd=trip.funding_usd,
+        leverage=trip.leverage,
+        entry_order_id=trip.entry_order_id,
+        exit_order_id=fill.order_id,
+        entry_trade_id=trip.entry_trade_id,
+        exit_trade_id=fill.trade_id,
+        entry_crossed=trip.entry_crossed,
+        exit_crossed=fill.liquidity == "taker",
+        liquidation=fill.liquidation or reason == "liquidation",
+        reason=reason,
+    )
