@@ -66,7 +66,6 @@ class JsonSource:
             rust_timeout=self._poll_ms,
             yield_on_timeout=True,
             recursive=False,
-            raise_interrupt=False,
         )
         try:
             async with aclosing(changes):

@@ -6,7 +6,7 @@ from contextlib import aclosing
 
 from api.errors import SourceError
 from api.handoff.generation import Generation
-from api.prepared import Answers, prepare
+from api.prepared import prepare
 from api.source import DataSource
 
 log = logging.getLogger("api.latest")

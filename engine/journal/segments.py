@@ -116,8 +116,12 @@ def starts_after(fs: FileSystem, folder: Path, number: int) -> Head | None:
 
 
 def segment_holding(fs: FileSystem, folder: Path, last: int, seq: int) -> tuple[int, Head]:
-    """The segment in which the record ``seq`` is or would come, and the head that the segment continues."""
-    for number in range(last, 1, -1):
+    """The segment in which the record ``seq`` is or would come, and the head that the segment continues.
+
+    Only what the segments say of themselves is looked at. For the first record not even that: whoever wants all
+    gets its beginning.
+    """
+    for number in range(last if seq > 1 else 1, 1, -1):
         before = starts_after(fs, folder, number)
         if before is not None and before.seq < seq:
             return number, before

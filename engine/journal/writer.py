@@ -156,7 +156,7 @@ class JournalWriter:
             raise JournalBroken("the journal is closed")
         if self._queued_bytes + size > self._backlog_bytes_max:
             raise JournalBacklogged(
-                f"{len(self._queue)} records of {self._queued_bytes} bytes wait for the disk, "
+                f"{self.appended.seq - self._head.seq} records of {self._queued_bytes} bytes wait for the disk, "
                 f"the limit is {self._backlog_bytes_max}; record {self._head.seq} was the last to become durable"
             )
 

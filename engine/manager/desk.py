@@ -12,7 +12,7 @@ from engine.executor.prompt import PromptSet
 from engine.manager.feed import Feed, mark_of
 from engine.manager.gateway import Gateway
 from engine.manager.state import State
-from engine.model.account import equity_usd
+from engine.model.account import Account, equity_usd
 from engine.model.ids import AccountId, TraderId
 from engine.model.instrument import Instrument
 from engine.model.market import MarketSnapshot
@@ -27,7 +27,6 @@ class ModelDecider(Struct, frozen=True, kw_only=True):
     timeout_ms: int
     series_interval_ms: int
     long_interval_ms: int
-    confidence_scale: str = "auto"
 
 
 Decider = Strategy | ModelDecider
@@ -51,6 +50,7 @@ class Desk(Struct, kw_only=True):
     order_expiry_ms: int | None = None
     margin_mode: MarginMode = "cross"
     max_account_age_ms: int = 60_000
+    candidate_limit: int | None = None
 
 
 class Unlookable(Exception):
@@ -71,12 +71,20 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int) -> Context:
     equity = equity_usd(account, lambda coin: mark_of(snapshot, coin)) if account.positions else account.cash_usd
     if not equity.is_finite():
         raise Unlookable(f"equity:not finite ({equity})")
+    coins = desk.coins
+    if isinstance(desk.decider, ModelDecider):
+        oldest_ms = now_ms - desk.limits.max_snapshot_age_ms
+        coins = tuple(
+            coin for coin in coins if (found := snapshot.coin(coin)) is not None and found.price_ms >= oldest_ms
+        )
+    if desk.candidate_limit is not None and len(coins) > desk.candidate_limit:
+        coins = candidates(coins, account, snapshot, desk.candidate_limit)
     return Context(
         trader=desk.trader,
         slot_ms=slot_ms,
         now_ms=now_ms,
         interval_ms=desk.interval_ms,
-        coins=desk.coins,
+        coins=coins,
         instruments=desk.instruments,
         market=snapshot,
         account=account,
@@ -91,11 +99,13 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int) -> Context:
     )
 
 
-def fresh_coins(context: Context, snapshot: MarketSnapshot) -> tuple[str, ...]:
-    """The coins that have a price fresh enough to be shown to a model; a stale coin is dropped, not the slot."""
-    oldest = context.now_ms - context.limits.max_snapshot_age_ms
-    return tuple(
-        coin
-        for coin in context.coins
-        if (found := snapshot.coin(coin)) is not None and found.price_ms >= oldest
-    )
+def candidates(coins: tuple[str, ...], account: Account, snapshot: MarketSnapshot, limit: int) -> tuple[str, ...]:
+    """The coins held, and of the others the ``limit`` that moved most within the last hour, in configured order."""
+
+    def movement(coin: str) -> float:
+        found = snapshot.coin(coin)
+        return 0.0 if found is None or found.change_1h is None else abs(found.change_1h)
+
+    others = sorted((coin for coin in coins if coin not in account.positions), key=movement, reverse=True)
+    shown = {*others[:limit], *account.positions}
+    return tuple(coin for coin in coins if coin in shown)

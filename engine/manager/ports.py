@@ -70,6 +70,10 @@ class ExchangeProvider(Protocol):
         """Give the action its nonce and expiry; no I/O."""
         ...
 
+    def advance(self, now_ms: int) -> None:
+        """Tell a simulated venue what time it is; for a real one its own time passes and this does nothing."""
+        ...
+
     async def submit(self, envelope: Envelope) -> OrderReport:
         """Send once."""
         ...

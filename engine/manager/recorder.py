@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from engine.clock import Clock
+from engine.manager.fold import apply
 from engine.manager.ports import Journal, Sink
 from engine.manager.record import Entry, Record, encode, kind_of
-from engine.manager.state import State, apply
+from engine.manager.state import State
 
 
 class Recorder:
@@ -19,6 +20,7 @@ class Recorder:
         self.clock = clock
         self.sinks = list(sinks)
         self.seq = 0
+        self.snapshot_ms = -1  # the last instant whose market snapshot was stored
         self._journal = journal
 
     def say(self, record: Record, trader: str | None = None) -> int:

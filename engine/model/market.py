@@ -125,7 +125,9 @@ class MarketSnapshot:
                 yield found
 
 
-def snapshot_of(time_ms: int, coins: Sequence[CoinSnapshot], windows: Mapping[str, Window] | None = None) -> MarketSnapshot:
+def snapshot_of(
+    time_ms: int, coins: Sequence[CoinSnapshot], windows: Mapping[str, Window] | None = None
+) -> MarketSnapshot:
     """A snapshot of coins that are at hand already, as a replay or a test has them."""
     by_coin = {found.coin: found for found in coins}
     return MarketSnapshot(time_ms, tuple(by_coin), by_coin.get, (windows or {}).get)

@@ -122,7 +122,9 @@ def is_isolated_position_liquidated(position: Position, mark: Decimal, instrumen
     return own < maintenance_usd(position, mark, instrument)
 
 
-def liquidation_price(position: Position, mark: Decimal, instrument: Instrument, backing_usd: Decimal) -> Decimal | None:
+def liquidation_price(
+    position: Position, mark: Decimal, instrument: Instrument, backing_usd: Decimal
+) -> Decimal | None:
     """The mark at which the position would be liquidated when nothing else moves; ``None`` when no price does it.
 
     ``backing_usd`` is what stands behind the position at ``mark`` beyond its maintenance margin: account equity minus

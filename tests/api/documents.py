@@ -124,7 +124,9 @@ def wire_documents(*, hours: int = 4, price: float = 111_317.5) -> dict[str, Wir
     trades = (a_trade(), a_trade(id="gpt-5_2", side="short", quantity=-1, gross=-10, net=-11))
     held = {"BTC": a_position("BTC"), "ETH": a_position("ETH")}
     return {
-        "crypto-prices": CryptoPrices(prices={"BTC": CoinPrice(symbol="BTC", price=price, timestamp=1_760_000_000_000)}),
+        "crypto-prices": CryptoPrices(
+            prices={"BTC": CoinPrice(symbol="BTC", price=price, timestamp=1_760_000_000_000)}
+        ),
         "account-totals": account_totals(hours),
         "trades": Trades(trades=trades),
         "leaderboard": Leaderboard(leaderboard=(a_leaderboard_row(),)),

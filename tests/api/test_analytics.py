@@ -1,4 +1,4 @@
-"""nof1's tables: equal to nof1's own from its own trades, and the same whether computed at once or one event at a time."""
+"""nof1's tables: equal to nof1's own from its own trades, the same computed at once or one event at a time."""
 
 import random
 from pathlib import Path

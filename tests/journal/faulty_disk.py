@@ -50,10 +50,23 @@ class FaultyDisk:
         """The disk after a power cut. Of what was not synced, ``kept`` says what survived all the same.
 
         ``nothing`` · ``all`` · ``torn``: the names, and half of the new bytes with the last one damaged · ``bytes``:
-        all bytes, but no names.
+        all bytes, but no names · ``removals``: all bytes, and of the names those that were removed, not those that
+        were added.
         """
-        names = self._durable_names if kept in ("nothing", "bytes") else self._names
+        names = self._names if kept in ("all", "torn") else self._durable_names
+        if kept == "removals":
+            names = {path: file for path, file in names.items() if path in self._names}
         return FaultyDisk({path: _surviving(file, kept) for path, file in names.items()}, cut_at=cut_at)
+
+    def resumed(self, *, cut_at: int | None = None) -> "FaultyDisk":
+        """The disk for the next program when only the one before was killed: what was not synced still is not."""
+        disk = FaultyDisk(cut_at=cut_at)
+        disk._names, disk._durable_names = self._names, self._durable_names
+        return disk
+
+    def cut(self) -> None:
+        """Turn the power off now."""
+        self._off = True
 
     def make_folder(self, folder: Path) -> None:
         self._step("make_folder")

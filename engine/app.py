@@ -1,0 +1,239 @@
+"""The composition root: settings become adapters, adapters become desks. It alone knows every adapter."""
+
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from msgspec import Struct
+
+from engine.clock import Clock
+from engine.config import AccountSettings, Settings, TraderSettings
+from engine.config.exchange import SimExchange as SimSettingsFile
+from engine.config.llm import RecordedModel as RecordedEntry
+from engine.config.llm import ScriptedModel as ScriptedEntry
+from engine.config.market import HistoryMarket as HistoryEntry
+from engine.config.market import SyntheticMarket as SyntheticEntry
+from engine.exchange.sim.exchange import SimExchange
+from engine.exchange.sim.settings import SimSettings
+from engine.executor import risk
+from engine.executor.ports import ChatModel, Strategy
+from engine.executor.prompt import PromptSet, Template, prompt_columns
+from engine.executor.strategies import build
+from engine.llm.recorded import RecordedModel
+from engine.llm.scripted import ScriptedModel
+from engine.manager.allocation import Allocation
+from engine.manager.arena import Arena
+from engine.manager.desk import Decider, Desk, ModelDecider
+from engine.manager.feed import Feed
+from engine.manager.gateway import Gateway
+from engine.manager.ports import MarketProvider
+from engine.manager.record import TraderTerms
+from engine.manager.recorder import Recorder
+from engine.market.history import HistoryMarket
+from engine.market.instruments import instrument_table
+from engine.market.synthetic import SyntheticMarket
+from engine.model.ids import AccountId, TraderId
+from engine.model.instrument import Instrument
+from engine.model.market import Column
+
+Market = HistoryMarket | SyntheticMarket
+
+
+class Assembly(Struct, kw_only=True):
+    """An arena and the adapters it was built from."""
+
+    arena: Arena
+    markets: dict[str, Market]
+    venues: dict[AccountId, SimExchange]
+
+
+def open_market(settings: Settings, name: str) -> Market:
+    """The market provider of that name. Raises ``HistoryFault`` when recorded data is not sound."""
+    entry = settings.markets.providers[name]
+    match entry:
+        case SyntheticEntry():
+            return SyntheticMarket(entry.seed, entry.coins, bar_ms=entry.bar_interval_ms)
+        case HistoryEntry():
+            return HistoryMarket.load(
+                entry.folder,
+                coins=entry.coins,
+                base_interval_ms=entry.base_interval_ms,
+                allow_gaps=entry.allow_gaps,
+            )
+        case _:
+            raise AssertionError(f"market provider {name} passed the configuration though nothing can build it")
+
+
+def assemble(
+    settings: Settings,
+    recorder: Recorder,
+    *,
+    clock: Clock,
+    markets: Mapping[str, Market] | None = None,
+    state_folder: Path | None = None,
+    halted: Callable[[], str | None] | None = None,
+    bounded: Callable[[ChatModel], ChatModel] = lambda model: model,
+) -> Assembly:
+    """Build what the traders use and nothing else.
+
+    ``markets`` replaces configured providers (a backtest's recording); without ``state_folder`` the simulated venues
+    keep nothing on disk. ``bounded`` puts a deadline around a model where time is real.
+    """
+    opened = dict(markets) if markets is not None else {}
+    for account in settings.accounts:
+        if account.market not in opened:
+            opened[account.market] = open_market(settings, account.market)
+    venues: dict[AccountId, SimExchange] = {}
+    feeds: dict[AccountId, Feed] = {}
+    gateways: dict[AccountId, Gateway] = {}
+    desks: list[Desk] = []
+    for account in settings.accounts:
+        market = opened[account.market]
+        venue = open_venue(account, market, clock, state_folder)
+        traders = [trader for trader in settings.traders if trader.account == account.id]
+        feed = Feed(market, venue)
+        gateway = Gateway(
+            account.id,
+            venue,
+            recorder,
+            venue.instruments,
+            {trader.id: trader.limits for trader in traders},
+            feed.look,
+            halted,
+        )
+        venues[account.id], feeds[account.id], gateways[account.id] = venue, feed, gateway
+        for trader in traders:
+            desks.append(_desk(settings, account, trader, market, feed, gateway, venue.instruments, bounded))
+    arena = Arena(recorder, desks, gateways, feeds, settings.root.arena.deployment)
+    return Assembly(arena=arena, markets=opened, venues=venues)
+
+
+def open_venue(account: AccountSettings, market: Market, clock: Clock, state_folder: Path | None) -> SimExchange:
+    """The simulated venue account, with what it remembers from its last run."""
+    provider: SimSettingsFile = account.provider
+    terms = provider.sim
+    table = instrument_table() if terms.instruments is None else instrument_table(terms.instruments)
+    return SimExchange(
+        account.id,
+        market,
+        {coin: table[coin] for coin in market.coins},
+        SimSettings(
+            initial_balance_usd=account.initial_balance_usd,
+            maker_fee_bps=terms.maker_fee_bps,
+            taker_fee_bps=terms.taker_fee_bps,
+            spread_bps=terms.spread_bps,
+            impact_bps=terms.impact_bps,
+            max_participation_pct=terms.max_participation_pct,
+            latency_ms=terms.latency_ms or 0,
+            funding=terms.funding,
+            margin_mode=terms.margin_mode,
+        ),
+        seed=terms.seed,
+        clock=clock,
+        folder=None if state_folder is None else state_folder / "venues" / account.id,
+    )
+
+
+def terms_of(settings: Settings) -> tuple[TraderTerms, ...]:
+    """What the journal must know of each trader."""
+    return tuple(
+        TraderTerms(
+            trader=trader.id,
+            name=trader.name,
+            account=trader.account,
+            kind=trader.kind,
+            decider=trader.model or (trader.strategy.name if trader.strategy is not None else ""),
+            interval_ms=trader.interval_ms,
+            cooldown_ms=trader.limits.cooldown_ms,
+            benchmark=trader.benchmark,
+            auto_start=trader.auto_start,
+        )
+        for trader in settings.traders
+    )
+
+
+def capital_of(settings: Settings) -> dict[AccountId, dict[TraderId, Decimal]]:
+    """What each trader starts with, by venue account."""
+    capital: dict[AccountId, dict[TraderId, Decimal]] = {account.id: {} for account in settings.accounts}
+    for trader in settings.traders:
+        capital[trader.account][trader.id] = trader.capital_usd
+    return capital
+
+
+def allocations_of(settings: Settings) -> dict[AccountId, Allocation]:
+    """How capital moves afterwards, by venue account."""
+    rules = settings.manager.manager
+    allocation = Allocation(
+        strategy=rules.allocation_strategy,
+        rebalance_ms=rules.rebalance_interval_ms,
+        floor_pct=rules.allocation_floor_pct,
+        cap_pct=rules.allocation_cap_pct,
+        hysteresis_pct=rules.allocation_hysteresis_pct,
+        min_trades=rules.allocation_min_trades,
+    )
+    return {account.id: allocation for account in settings.accounts}
+
+
+def _desk(
+    settings: Settings,
+    account: AccountSettings,
+    trader: TraderSettings,
+    market: MarketProvider,
+    feed: Feed,
+    gateway: Gateway,
+    instruments: Mapping[str, Instrument],
+    bounded: Callable[[ChatModel], ChatModel],
+) -> Desk:
+    decider, columns = _decider(settings, trader, bounded)
+    market.declare([*columns, *risk.columns(trader.limits)])
+    return Desk(
+        trader=trader.id,
+        account=account.id,
+        interval_ms=trader.interval_ms,
+        coins=tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins),
+        decider=decider,
+        limits=trader.limits,
+        account_limits=account.limits,
+        instruments=instruments,
+        feed=feed,
+        gateway=gateway,
+        order_style=trader.order_style,
+        slippage_bps=trader.slippage_bps,
+        order_expiry_ms=trader.order_expiry_ms,
+        margin_mode=account.provider.sim.margin_mode,
+        max_account_age_ms=max(120_000, 2 * trader.interval_ms),
+        candidate_limit=trader.candidate_limit,
+    )
+
+
+def _decider(
+    settings: Settings, trader: TraderSettings, bounded: Callable[[ChatModel], ChatModel]
+) -> tuple[Decider, Sequence[Column]]:
+    if trader.strategy is not None:
+        strategy: Strategy = build(trader.strategy.name, trader.strategy.settings, seed=trader.strategy.seed)
+        return strategy, strategy.columns
+    assert trader.model is not None and trader.system_template is not None and trader.user_template is not None
+    prompts = PromptSet(
+        system=Template.load(trader.system_template),
+        user=Template.load(trader.user_template),
+        strategy=None if trader.strategy_template is None else Template.load(trader.strategy_template),
+    )
+    decider = ModelDecider(
+        model=bounded(_model(settings, trader.model)),
+        prompts=prompts,
+        timeout_ms=trader.timeout_ms,
+        series_interval_ms=trader.series_interval_ms,
+        long_interval_ms=trader.long_interval_ms,
+    )
+    return decider, prompt_columns(trader.series_interval_ms, trader.long_interval_ms)
+
+
+def _model(settings: Settings, name: str) -> ChatModel:
+    entry = settings.llm.models[name]
+    match entry:
+        case ScriptedEntry():
+            return ScriptedModel(name, entry.seed, entry.style)
+        case RecordedEntry():
+            return RecordedModel(name, entry.folder)
+        case _:
+            raise AssertionError(f"model {name} passed the configuration though nothing can build it")

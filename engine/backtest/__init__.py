@@ -1,0 +1,1 @@
+"""Backtests: the arena of live trading, driven by recorded time."""

@@ -1,0 +1,1 @@
+"""Orders out: the venues, real and simulated, each satisfying the same port."""

@@ -1,0 +1,229 @@
+"""Time passing at the simulated venue: bars go by, orders that rest are met, funding falls due, margin is checked."""
+
+from collections.abc import Mapping
+from decimal import ROUND_FLOOR, Decimal
+
+from engine.exchange.sim.costs import MICRO
+from engine.exchange.sim.execution import canceled, match_resting
+from engine.exchange.sim.ledger import Resting
+from engine.exchange.sim.liquidation import liquidate
+from engine.exchange.sim.margin import band, pools
+from engine.exchange.sim.matching import Leg, first_reached, legs, level, price_of, reaches
+from engine.exchange.sim.venue import HOUR_MS, Venue
+from engine.model.market import Bar
+from engine.model.order import FundingPayment
+
+_MINUTE_MS = 60_000
+_SAFETY = 1e-9  # relative; far above what floats lose, far below a price step
+
+Bars = dict[str, Bar]
+
+
+def advance(venue: Venue, now_ms: int) -> None:
+    """Play everything between the last time played and ``now_ms`` in the order of time, then look at the price of now.
+
+    At one instant: the bars that close then, the funding of that hour, the orders that expire then. Does nothing when
+    ``now_ms`` has been played already.
+    """
+    ledger = venue.ledger
+    after_ms = ledger.played_ms
+    if now_ms <= after_ms:
+        return
+    if ledger.holdings or ledger.resting:
+        closing = _bars(venue, after_ms, now_ms)
+        instants = [*closing, *_hours(venue, after_ms, now_ms), *_expiries(venue, after_ms, now_ms)]
+        for instant_ms in sorted(dict.fromkeys(instants)):
+            if instant_ms in closing:
+                _play(venue, closing[instant_ms], instant_ms)
+            ledger.played_ms = instant_ms
+            if instant_ms % HOUR_MS == 0:
+                fund(venue, instant_ms)
+            _expire(venue, instant_ms)
+        ledger.played_ms = now_ms
+        _look(venue, now_ms)
+    ledger.played_ms = now_ms
+    venue.note_time()
+    venue.sync()
+
+
+def skip(venue: Venue, now_ms: int) -> None:
+    """Let time pass up to ``now_ms`` on the caller's word that no mark left the liquidation band meanwhile.
+
+    Nothing may rest. At most one full hour may lie between, so that the band is asked for anew after each funding.
+    """
+    ledger = venue.ledger
+    if now_ms <= ledger.played_ms:
+        return
+    assert not ledger.resting, "orders rest: bars have to be played"
+    if ledger.holdings:
+        hours = _hours(venue, ledger.played_ms, now_ms)
+        assert len(hours) <= 1, "more than one funding hour cannot be skipped at once"
+        for hour_ms in hours:
+            fund(venue, hour_ms)
+    ledger.played_ms = now_ms
+
+
+def fund(venue: Venue, hour_ms: int) -> None:
+    """Book the funding of a full hour on every net position, at the mark of that hour, and check margin afterwards.
+
+    usd = -size x mark x rate, rounded down to a millionth of a dollar: never in favour of the account.
+    Source: Hyperliquid, "Funding", with the mark in place of the oracle.
+    """
+    ledger = venue.ledger
+    if not venue.settings.funding or not ledger.holdings:
+        return
+    before = dict(venue.marks)
+    marks = venue.refresh_marks(hour_ms)
+    payments = []
+    for coin, holding in ledger.holdings.items():
+        rate = venue.market.funding_rate(coin, hour_ms)
+        if rate is None or not rate.is_finite() or not rate:
+            continue
+        usd = (-holding.size * marks[coin] * rate).quantize(MICRO, rounding=ROUND_FLOOR)
+        payments.append(
+            FundingPayment(
+                coin=coin, time_ms=hour_ms, usd=usd, quantity=holding.size, rate=rate, price=marks[coin]
+            )
+        )
+    if payments:
+        venue.commit(hour_ms, funding=tuple(payments))
+        liquidate(venue, {**marks, **before}, marks, hour_ms, jumped=True)
+
+
+def _bars(venue: Venue, after_ms: int, until_ms: int) -> dict[int, Bars]:
+    """The bars that closed in between, by the instant at which they closed and by coin."""
+    closing: dict[int, Bars] = {}
+    for coin in _watched(venue):
+        bars = venue.market.bars_between(coin, after_ms, until_ms)
+        if not bars:
+            continue
+        if coin not in venue.intervals_ms:
+            venue.quote(coin, until_ms)
+        interval_ms = venue.intervals_ms.get(coin, _MINUTE_MS)
+        for bar in bars:
+            closing.setdefault(bar.open_ms + interval_ms, {})[coin] = bar
+    return closing
+
+
+def _watched(venue: Venue) -> dict[str, None]:
+    """The coins in which something is held or rests, in a fixed order."""
+    resting = [resting.order.coin for resting in venue.ledger.resting.values()]
+    return dict.fromkeys([*venue.ledger.holdings, *resting])
+
+
+def _hours(venue: Venue, after_ms: int, until_ms: int) -> list[int]:
+    if not venue.settings.funding:
+        return []
+    return list(range(after_ms - after_ms % HOUR_MS + HOUR_MS, until_ms + 1, HOUR_MS))
+
+
+def _expiries(venue: Venue, after_ms: int, until_ms: int) -> list[int]:
+    expiries = [resting.order.expires_ms for resting in venue.ledger.resting.values()]
+    return [max(expires_ms, after_ms + 1) for expires_ms in expiries if expires_ms is not None and expires_ms <= until_ms]
+
+
+def _expire(venue: Venue, instant_ms: int) -> None:
+    ended = [
+        (name, canceled(resting, "scheduledCancel"))
+        for name, resting in venue.ledger.resting.items()
+        if resting.order.expires_ms is not None and resting.order.expires_ms <= instant_ms
+    ]
+    if ended:
+        venue.commit(instant_ms, reports=tuple(ended))
+
+
+def _play(venue: Venue, bars: Bars, close_ms: int) -> None:
+    """Let the bars that close at one instant go by: gaps, then the extreme that hurts in every coin, then the rest.
+
+    All coins are taken to be at their worst at the same time, which is the worst case for positions on cross margin. A
+    position or an order that is younger than its bar meets only the close: what it saw of the bar before is not known.
+    """
+    ledger = venue.ledger
+    if not ledger.holdings and not ledger.resting:
+        return
+    if _harmless(venue, bars):
+        for coin, bar in bars.items():
+            venue.marks[coin] = price_of(bar.close)
+        return
+    ways = {}
+    for coin, bar in bars.items():
+        holding = ledger.holdings.get(coin)
+        way = legs(bar, holding.size if holding is not None else Decimal(0))
+        if holding is not None and holding.grown_ms > bar.open_ms:
+            way = ((way[3][1], way[3][1]),) * 4
+        ways[coin] = way
+    met: dict[int, None] = {}
+    for place in range(4):
+        at_ms = min(bar.open_ms for bar in bars.values()) if place == 0 else close_ms - 1
+        before = _marks(venue)
+        for coin, way in ways.items():
+            _walk(venue, coin, bars[coin], way[place], met, at_ms)
+        ends = {coin: way[place][1] for coin, way in ways.items()}
+        if place == 2:
+            continue  # the extreme that helps liquidates nobody; whoever turned around in it is checked at the close
+        now = before | ends
+        liquidate(venue, _marks(venue) | {coin: way[place][0] for coin, way in ways.items()}, now, at_ms, jumped=place == 0)
+        venue.marks.update(ends)
+
+
+def _walk(venue: Venue, coin: str, bar: Bar, leg: Leg, met: dict[int, None], at_ms: int) -> None:
+    """Move one coin's price along a leg and execute what it meets; margin is checked at each price where something is met."""
+    start, end = leg
+    while True:
+        orders = [resting for resting in venue.ledger.resting.values() if _is_met_by(resting, coin, bar, end)]
+        found = first_reached(orders, met, (start, end))
+        if found is None:
+            return
+        resting, price = found
+        before = _marks(venue) | {coin: start}
+        venue.marks[coin] = price
+        if liquidate(venue, before, before | {coin: price}, at_ms, jumped=False):
+            continue
+        met[resting.order_id] = None
+        traded = level(resting) if resting.order.trigger_price is None else price
+        match_resting(venue, resting, traded, bar.volume, at_ms)
+        start = price
+
+
+def _is_met_by(resting: Resting, coin: str, bar: Bar, end: Decimal) -> bool:
+    """Whether the order lay in the way of this bar: one that was placed after the open meets the close alone."""
+    return resting.order.coin == coin and (resting.placed_ms <= bar.open_ms or end == price_of(bar.close))
+
+
+def _look(venue: Venue, now_ms: int) -> None:
+    """Meet the price of now, wherever it came from: triggers and limits that lie behind it, and the margin check."""
+    before = _marks(venue)
+    met: dict[int, None] = {}
+    for coin in _watched(venue):
+        quote = venue.quote(coin, now_ms)
+        if quote is None:
+            continue
+        price = float(quote.price)
+        point = Bar(open_ms=now_ms, open=price, high=price, low=price, close=price, volume=quote.bar_volume)
+        if venue.ledger.resting:
+            _walk(venue, coin, point, (quote.price, quote.price), met, now_ms)
+    liquidate(venue, before, venue.refresh_marks(now_ms), now_ms, jumped=True)
+
+
+def _marks(venue: Venue) -> dict[str, Decimal]:
+    """A copy of the marks, with one for every coin held."""
+    if any(coin not in venue.marks for coin in venue.ledger.holdings):
+        venue.refresh_marks(venue.ledger.played_ms)
+    return dict(venue.marks)
+
+
+def _harmless(venue: Venue, bars: Mapping[str, Bar]) -> bool:
+    """Whether no bar comes near an order or the liquidation band: then there is nothing to work out exactly."""
+    for resting in venue.ledger.resting.values():
+        bar = bars.get(resting.order.coin)
+        if bar is not None and reaches(bar, resting):
+            return False
+    marks = _marks(venue)
+    for pool in pools(venue.ledger):
+        room = float(band(pool, marks, venue.instruments)) - _SAFETY
+        for coin in pool.holdings:
+            bar = bars.get(coin)
+            mark = float(marks[coin])
+            if bar is not None and not (mark * (1 - room) < bar.low and bar.high < mark * (1 + room)):
+                return False
+    return True

@@ -1,0 +1,155 @@
+"""What the parts of the simulated venue share: its ledger, market and costs, and how a change is committed."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from hashlib import blake2b
+from random import Random
+
+from engine.exchange.sim.costs import ZERO, Costs
+from engine.exchange.sim.ledger import Change, Ledger, Resting
+from engine.exchange.sim.log import SimLog
+from engine.exchange.sim.ports import SimMarket
+from engine.exchange.sim.settings import SimSettings
+from engine.model.instrument import Instrument
+from engine.model.market import Quote
+from engine.model.order import Fill, FundingPayment, OrderReport, SetLeverage
+
+HOUR_MS = 3_600_000
+_MINUTE_MS = 60_000
+
+
+class Venue:
+    """One simulated account with everything it needs; its parts are the modules beside this one.
+
+    ``marks`` are the last middle prices seen, ``intervals_ms`` the length of each coin's bars.
+    """
+
+    __slots__ = (
+        "_log",
+        "_noted_ms",
+        "_random",
+        "_refreshed_ms",
+        "_seed",
+        "asset",
+        "costs",
+        "instruments",
+        "intervals_ms",
+        "ledger",
+        "market",
+        "marks",
+        "refusals",
+        "settings",
+    )
+
+    def __init__(
+        self,
+        account_id: str,
+        market: SimMarket,
+        instruments: Mapping[str, Instrument],
+        settings: SimSettings,
+        seed: int,
+        log: SimLog | None,
+    ) -> None:
+        self.market = market
+        self.instruments = instruments
+        self.settings = settings
+        self.costs = Costs(settings)
+        self.marks: dict[str, Decimal] = {}
+        self.intervals_ms: dict[str, int] = {}
+        self.asset = {coin: place for place, coin in enumerate(instruments)}
+        self.refusals: list[tuple[str, str]] = []
+        self._random = Random(seed)
+        self._seed = seed
+        self._log = log
+        self._noted_ms = 0
+        self._refreshed_ms = -1
+        empty = Ledger(next_order_id=first_id(account_id, "order"), next_trade_id=first_id(account_id, "trade"))
+        self.ledger = empty if log is None else log.recover(empty)
+
+    def quote(self, coin: str, now_ms: int) -> Quote | None:
+        """What an order in this coin meets; its price becomes the coin's mark. ``None`` when there is no usable price."""
+        quote = self.market.quote(coin, now_ms)
+        if quote is None or not quote.price.is_finite() or quote.price <= 0:
+            return None
+        self.marks[coin] = quote.price
+        self.intervals_ms[coin] = quote.bar_interval_ms
+        return quote
+
+    def refresh_marks(self, now_ms: int) -> dict[str, Decimal]:
+        """The marks, brought up to ``now_ms`` for every coin held; a coin without a price keeps its last one."""
+        marks = self.marks
+        if now_ms == self._refreshed_ms:
+            return marks
+        self._refreshed_ms = now_ms
+        for coin, holding in self.ledger.holdings.items():
+            if self.quote(coin, now_ms) is None and coin not in marks:
+                marks[coin] = holding.entry_price
+        return marks
+
+    def arrival_ms(self, now_ms: int) -> int:
+        """When something sent now reaches the venue: after the latency, never before what arrived earlier.
+
+        The jitter is a function of the seed and of what has happened to the account, so that a restart changes nothing.
+        """
+        arrival = now_ms + self.settings.latency_ms
+        if self.settings.latency_jitter_ms:
+            self._random.seed(f"{self._seed}:{self.ledger.number}")
+            arrival += self._random.randint(0, self.settings.latency_jitter_ms)
+        return max(arrival, self.ledger.latest_ms)
+
+    def commit(
+        self,
+        at_ms: int,
+        *,
+        nonce: int = 0,
+        fills: tuple[Fill, ...] = (),
+        reports: tuple[tuple[str, OrderReport], ...] = (),
+        rested: tuple[Resting, ...] = (),
+        funding: tuple[FundingPayment, ...] = (),
+        leverage: SetLeverage | None = None,
+        deposit_usd: Decimal = ZERO,
+    ) -> None:
+        """Make something happen to the account: first in the log, then in the ledger. Durable after ``sync``."""
+        ledger = self.ledger
+        change = Change(
+            number=ledger.number + 1,
+            at_ms=at_ms,
+            played_ms=ledger.played_ms,
+            nonce=nonce,
+            deposit_usd=deposit_usd,
+            leverage=leverage,
+            fills=fills,
+            funding=funding,
+            rested=rested,
+            reports=reports,
+        )
+        if self._log is not None:
+            self._log.append(change)
+            self._noted_ms = ledger.played_ms
+        ledger.apply(change)
+
+    def sync(self) -> None:
+        """Return once everything that was committed would survive a crash."""
+        log = self._log
+        if log is None:
+            return
+        log.sync()
+        log.compact(self.ledger)
+
+    def note_time(self) -> None:
+        """Write down once a minute how far the bars have been played, so that a restart need not play them again."""
+        played_ms = self.ledger.played_ms
+        if self._log is not None and played_ms - self._noted_ms >= _MINUTE_MS:
+            self.commit(played_ms)
+
+    def close(self) -> None:
+        """Let another process have the account."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+
+def first_id(account_id: str, kind: str) -> int:
+    """Where an account's ids begin: above 2^40, 2^27 apart and below 2^52, a function of the account's name."""
+    place = int.from_bytes(blake2b(f"{account_id}:{kind}".encode(), digest_size=3).digest())
+    return (1 << 40) + (place << 27) + 1

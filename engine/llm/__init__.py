@@ -1,0 +1,1 @@
+"""Chat models: real ones behind OpenAI-compatible endpoints, and two that answer without any network."""

@@ -1,0 +1,185 @@
+"""The cycle: one slot of one trader from look to outcome, the same in every mode."""
+
+from collections.abc import Sequence
+
+from engine.executor.executor import ask, repair_messages, repairable, understand
+from engine.executor.parse import Parsed, ReplyMalformed
+from engine.executor.ports import Message, ModelUnavailable, Reply
+from engine.executor.prompt import Rendered
+from engine.executor.risk import judge
+from engine.executor.context import Context
+from engine.manager.desk import Desk, ModelDecider, Unlookable, context_of
+from engine.manager.evidence import answered, keep_prompt, keep_snapshot
+from engine.manager.feed import MarkMissing
+from engine.manager.plan import order_of, propose
+from engine.manager.record import Intended, Outcome, Planned, SlotClosed, SlotOpened
+from engine.manager.recorder import Recorder
+from engine.model.decision import Approved, Decision, Denied, Verdict
+from engine.model.order import Rejected
+
+
+class Answer:
+    """What a decider decided, with what is worth keeping of how it got there."""
+
+    __slots__ = ("decisions", "failure", "rendered", "summary", "thoughts")
+
+    def __init__(
+        self,
+        decisions: Sequence[Decision],
+        *,
+        rendered: Rendered | None = None,
+        summary: str = "",
+        thoughts: str = "",
+        failure: str = "",
+    ) -> None:
+        self.decisions = decisions
+        self.rendered = rendered
+        self.summary = summary
+        self.thoughts = thoughts
+        self.failure = failure
+
+
+async def run_cycle(desk: Desk, slot_ms: int, recorder: Recorder, deployment: str) -> SlotClosed:
+    """Decide one slot once and leave records of all of it; the record that closed the slot.
+
+    Gather (look), decide (ask, look again, rule), act (submit). Between the second look and the intents in the journal
+    nothing is awaited, so that account-wide caps need no lock.
+    """
+    clock = recorder.clock
+    state = recorder.state
+    trader = desk.trader
+    opened_ms = clock.now_ms()
+    try:
+        context = context_of(desk, state, slot_ms, opened_ms)
+    except (Unlookable, MarkMissing) as missing:
+        return _close(recorder, trader, slot_ms, opened_ms, "skipped", str(missing))
+    decider = desk.decider
+    if isinstance(decider, ModelDecider):
+        seq = recorder.say(SlotOpened(slot_ms=slot_ms, reserved_usd=decider.model.worst_case_cost_usd), trader)
+        await recorder.durable(seq)
+        answer = await _ask_model(decider, context, recorder)
+        try:
+            context = context_of(desk, state, slot_ms, clock.now_ms())
+        except (Unlookable, MarkMissing) as missing:
+            return _close(recorder, trader, slot_ms, opened_ms, "failed", f"second look: {missing}")
+        if answer.failure:
+            _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, ())
+            return _close(recorder, trader, slot_ms, opened_ms, "failed", answer.failure)
+    else:
+        recorder.say(SlotOpened(slot_ms=slot_ms), trader)
+        decisions = decider.decide(context)
+        if not decisions:
+            return _close(recorder, trader, slot_ms, opened_ms, "held", "")
+        answer = Answer(decisions)
+
+    proposals, denied = propose(answer.decisions, context, desk)
+    verdicts: list[Verdict] = [*denied, *judge(proposals, context)]
+    _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, tuple(verdicts))
+    intents: list[tuple[int, Intended]] = []
+    for verdict in verdicts:
+        if type(verdict) is Approved:
+            proposal = verdict.proposal
+            order = order_of(verdict, deployment, desk.account, trader, slot_ms, len(intents))
+            intents.append(
+                desk.gateway.intend(
+                    order,
+                    trader=trader,
+                    client_order_id=order.client_order_id,
+                    cause="decision",
+                    reference=str(slot_ms),
+                    leverage=proposal.leverage,
+                    mode=proposal.mode,
+                    plan=proposal.plan,
+                )
+            )
+    rejected = ""
+    for seq, intended in intents:
+        report = await desk.gateway.send(seq, intended, trader)
+        if type(report) is Rejected:
+            rejected = f"{intended.envelope.action.coin} rejected: {report.code}"
+    outcome: Outcome = "acted" if intents else "denied" if verdicts else "held"
+    return _close(recorder, trader, slot_ms, opened_ms, outcome, rejected or _first_denial(verdicts))
+
+
+def _first_denial(verdicts: Sequence[Verdict]) -> str:
+    for verdict in verdicts:
+        if type(verdict) is Denied:
+            return f"{verdict.symbol} denied: {verdict.rule}"
+    return ""
+
+
+def _plan_record(
+    recorder: Recorder,
+    desk: Desk,
+    slot_ms: int,
+    first_look_ms: int,
+    context: Context,
+    answer: Answer,
+    verdicts: tuple[Verdict, ...],
+) -> None:
+    keep_snapshot(recorder, context.market)
+    rendered = answer.rendered
+    recorder.say(
+        Planned(
+            slot_ms=slot_ms,
+            first_look=first_look_ms,
+            second_look=context.now_ms,
+            decisions=tuple(answer.decisions),
+            verdicts=verdicts,
+            prompt="" if rendered is None else keep_prompt(recorder, rendered),
+            prompt_digest="" if rendered is None else rendered.digest,
+            prompt_version="" if rendered is None else rendered.version,
+            summary=answer.summary,
+            thoughts=answer.thoughts,
+        ),
+        desk.trader,
+    )
+
+
+def _close(
+    recorder: Recorder, trader: str, slot_ms: int, opened_ms: int, outcome: Outcome, why: str
+) -> SlotClosed:
+    closed = SlotClosed(
+        slot_ms=slot_ms, outcome=outcome, why=why, latency_ms=recorder.clock.now_ms() - opened_ms
+    )
+    recorder.say(closed, trader)
+    return closed
+
+
+async def _ask_model(decider: ModelDecider, context: Context, recorder: Recorder) -> Answer:
+    """Render, ask, understand; one repair attempt within the same deadline. Never raises for a bad reply."""
+    clock = recorder.clock
+    rendered = ask(context, decider.prompts, decider.series_interval_ms, decider.long_interval_ms)
+    keep_snapshot(recorder, context.market)
+    deadline_ms = clock.now_ms() + decider.timeout_ms
+    messages: Sequence[Message] = rendered.messages
+    failure = ""
+    for _ in range(2):
+        left_ms = deadline_ms - clock.now_ms()
+        if left_ms <= 0:
+            break
+        try:
+            reply = await decider.model.complete(
+                messages, trader=context.trader, slot_ms=context.slot_ms, timeout_ms=left_ms
+            )
+        except ModelUnavailable as unavailable:
+            return Answer((), rendered=rendered, failure=f"model: {unavailable}")
+        late = clock.now_ms() > deadline_ms
+        recorder.say(answered(reply, context.slot_ms, late), context.trader)
+        if late:
+            return Answer((), rendered=rendered, failure="model: the answer came after the deadline")
+        parsed = _understood(reply, context, decider)
+        if isinstance(parsed, Parsed):
+            return Answer(parsed.decisions, rendered=rendered, summary=parsed.summary, thoughts=parsed.thoughts)
+        failure = f"reply: {parsed}"
+        if not repairable(parsed):
+            break
+        messages = repair_messages(rendered.messages, reply, parsed)
+    return Answer((), rendered=rendered, failure=failure or "model: no time left to ask")
+
+
+def _understood(reply: Reply, context: Context, decider: ModelDecider) -> Parsed | ReplyMalformed:
+    try:
+        return understand(reply, context, decider.prompts.confidence_scale)
+    except ReplyMalformed as malformed:
+        return malformed

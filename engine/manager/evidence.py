@@ -1,0 +1,59 @@
+"""Evidence: the large things that records refer to by hash — market snapshots, prompts, raw replies."""
+
+from base64 import b64encode
+
+import msgspec
+
+from engine.executor.ports import Reply
+from engine.executor.prompt import Rendered
+from engine.manager.record import Answered, Snapshot
+from engine.manager.recorder import Recorder
+from engine.model.market import CoinSnapshot, MarketSnapshot
+
+_encoder = msgspec.json.Encoder()
+
+
+class SnapshotBody(msgspec.Struct, frozen=True, kw_only=True):
+    """One market snapshot as the journal keeps it."""
+
+    time_ms: int
+    coins: tuple[CoinSnapshot, ...]
+
+
+def keep_snapshot(recorder: Recorder, snapshot: MarketSnapshot) -> None:
+    """Store what the market looked like, once per instant, however many traders looked."""
+    if not recorder.keeps_bodies or recorder.snapshot_ms == snapshot.time_ms:
+        return
+    recorder.snapshot_ms = snapshot.time_ms
+    body = SnapshotBody(time_ms=snapshot.time_ms, coins=tuple(snapshot))
+    recorder.say(Snapshot(time_ms=snapshot.time_ms, body=recorder.body("Snapshot", _encoder.encode(body))))
+
+
+def keep_prompt(recorder: Recorder, rendered: Rendered) -> str:
+    """Store the rendered messages; what to refer to them by."""
+    if not recorder.keeps_bodies:
+        return ""
+    parts = [recorder.body("Message", _encoder.encode(message)) for message in rendered.messages]
+    return ",".join(parts)
+
+
+def answered(reply: Reply, slot_ms: int, late: bool) -> Answered:
+    """The record of a reply; bytes that are not valid text are kept base64."""
+    try:
+        raw, raw_base64 = reply.raw.decode(), ""
+    except UnicodeDecodeError:
+        raw, raw_base64 = "", b64encode(reply.raw).decode()
+    if "\x00" in raw:
+        raw, raw_base64 = "", b64encode(reply.raw).decode()
+    return Answered(
+        slot_ms=slot_ms,
+        model=reply.model,
+        raw=raw,
+        raw_base64=raw_base64,
+        finish_reason=reply.finish_reason,
+        prompt_tokens=reply.prompt_tokens,
+        completion_tokens=reply.completion_tokens,
+        cost_usd=reply.cost_usd,
+        latency_ms=reply.latency_ms,
+        late=late,
+    )

@@ -1,0 +1,342 @@
+"""The fold: how each kind of record changes the state; ``apply`` is the only way anything in it changes."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+from engine.manager import record as r
+from engine.manager.state import AccountState, OpenIntent, Origin, State, TraderState
+from engine.model.account import Account, with_fill, with_funding, with_model_cost, with_transfer
+from engine.model.book import Book
+from engine.model.ids import HOUSE, RESERVE, AccountId, TraderId
+from engine.model.order import Accepted, Canceled, Fill, Order, Rejected, SetLeverage, Unresolved
+from engine.model.position import ZERO
+from engine.model.standing import DAY_MS, HOUR_MS, HOURLY_POINTS, Standing
+from engine.model.trade import CloseReason, follow, with_trip_funding
+
+RECENT_TRADES = 10
+
+
+def apply(state: State, entry: r.Entry) -> State:
+    """Fold one entry into the state and return it.
+
+    The same entries in the same order give the same state, whoever folds them: a running engine, a restart, an audit.
+    """
+    state.last_ts = entry.ts
+    _FOLD[type(entry.record)](state, entry, entry.record)
+    return state
+
+
+def _started(state: State, entry: r.Entry, record: r.Started) -> None:
+    state.epoch = record.epoch
+
+
+def _configured(state: State, entry: r.Entry, record: r.Configured) -> None:
+    state.config = record.config
+    state.config_version = record.version
+    for terms in record.traders:
+        trader = TraderId(terms.trader)
+        account = AccountId(terms.account)
+        if account not in state.accounts:
+            state.accounts[account] = AccountState(book=Book(account=account), fills_until_ms=entry.ts)
+            state.accounts[account].funded_until_ms = entry.ts
+        known = state.traders.get(trader)
+        if known is None:
+            status = "running" if terms.auto_start else "stopped"
+            standing = Standing(status=status, started_ms=entry.ts)
+            state.traders[trader] = TraderState(terms=terms, standing=standing)
+            state.accounts[account].book.traders[trader] = Account(trader=trader)
+        else:
+            known.terms = terms
+
+
+def _slot_opened(state: State, entry: r.Entry, record: r.SlotOpened) -> None:
+    trader = state.traders[TraderId(entry.trader or "")]
+    trader.open_slot_ms = record.slot_ms
+    trader.standing.last_slot_ms = record.slot_ms
+    trader.standing.slots += 1
+
+
+def _slot_closed(state: State, entry: r.Entry, record: r.SlotClosed) -> None:
+    trader = state.traders[TraderId(entry.trader or "")]
+    trader.open_slot_ms = None
+    trader.standing.last_slot_ms = record.until_ms if record.until_ms is not None else record.slot_ms
+
+
+def _answered(state: State, entry: r.Entry, record: r.Answered) -> None:
+    if record.cost_usd:
+        trader = TraderId(entry.trader or "")
+        book = state.account_of(trader).book
+        book.traders[trader] = with_model_cost(book.traders[trader], record.cost_usd)
+
+
+def _intended(state: State, entry: r.Entry, record: r.Intended) -> None:
+    trader = TraderId(entry.trader or HOUSE)
+    account = state.accounts[AccountId(record.account)]
+    account.intents[record.client_order_id] = OpenIntent(
+        account=AccountId(record.account),
+        trader=trader,
+        client_order_id=record.client_order_id,
+        cause=record.cause,
+        reference=record.reference,
+        envelope=record.envelope,
+        leverage=record.leverage,
+        mode=record.mode,
+        plan=record.plan,
+    )
+    if type(record.envelope.action) is Order:
+        account.origins[record.client_order_id] = Origin(
+            trader=trader,
+            reason=_REASONS[record.cause],
+            leverage=record.leverage,
+            mode=record.mode,
+            plan=record.plan,
+            sent_ms=entry.ts,
+        )
+
+
+def _reported(state: State, entry: r.Entry, record: r.Reported) -> None:
+    account = state.accounts[AccountId(record.account)]
+    intent = account.intents.get(record.client_order_id)
+    if intent is None:
+        return
+    match record.report:
+        case Unresolved():
+            intent.reported = True
+            return
+        case Rejected():
+            _ended(account, intent, ZERO)
+        case Canceled(filled_quantity=filled):
+            _ended(account, intent, filled)
+        case Accepted(filled_quantity=filled, resting=resting):
+            intent.reported = True
+            intent.unresolved = False
+            if isinstance(intent.envelope.action, SetLeverage):
+                account.leverage[intent.envelope.action.coin] = intent.envelope.action.leverage
+            if not resting:
+                _ended(account, intent, filled)
+
+
+def _ended(account: AccountState, intent: OpenIntent, filled: Decimal) -> None:
+    """No further execution is possible: the intent goes as soon as all fills that it did have were folded."""
+    intent.reported = True
+    intent.unresolved = False
+    intent.expected = filled
+    if intent.filled >= filled:
+        del account.intents[intent.client_order_id]
+        if filled == 0:
+            account.origins.pop(intent.client_order_id, None)
+
+
+def _filled(state: State, entry: r.Entry, record: r.Filled) -> None:
+    fill = record.fill
+    account = state.accounts[AccountId(record.account)]
+    account.fills_seen[fill.trade_id] = fill.time_ms
+    if fill.time_ms > account.fills_until_ms:
+        account.fills_until_ms = fill.time_ms
+        if len(account.fills_seen) > FILLS_REMEMBERED:
+            _forget_old_fills(account)
+    origin = account.origins.get(fill.client_order_id or "")
+    book = account.book
+    if origin is None or origin.trader == HOUSE:
+        book.house, _ = with_fill(book.house, fill, leverage=account.leverage.get(fill.coin, 1))
+        return
+    _fill_of_trader(state.traders[origin.trader], book, fill, origin, entry.ts)
+    intent = account.intents.get(fill.client_order_id or "")
+    if intent is None:
+        return
+    intent.filled += fill.quantity
+    if intent.expected is not None and intent.filled >= intent.expected:
+        del account.intents[intent.client_order_id]
+    elif type(intent.envelope.action) is Order and intent.filled >= intent.envelope.action.quantity:
+        del account.intents[intent.client_order_id]
+
+
+def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin, now_ms: int) -> None:
+    coin = fill.coin
+    plan = origin.plan
+    standing = trader.standing
+    name = TraderId(trader.terms.trader)
+    before = book.traders[name]
+    held = before.positions.get(coin)
+    after, _ = with_fill(before, fill, origin.leverage, origin.mode)
+    book.traders[name] = after
+    trip, trade = follow(trader.trips.get(coin), fill, origin.leverage, origin.reason)
+    _new_day(standing, now_ms)
+    notional = fill.quantity * fill.price
+    standing.day_turnover_usd += notional
+    standing.day_fees_usd += fill.fee_usd
+    if trip is None:
+        del trader.trips[coin]
+        trader.plans.pop(coin, None)
+    else:
+        trader.trips[coin] = trip
+        if trade is not None or held is None:
+            standing.day_opens += 1
+            if plan is not None:
+                trader.plans[coin] = plan
+            else:
+                trader.plans.pop(coin, None)
+        elif plan is not None and trip.direction == (1 if fill.side == "buy" else -1):
+            trader.plans[coin] = plan
+    if trade is not None:
+        trader.recent_trades = (*trader.recent_trades[1 - RECENT_TRADES :], trade)
+        standing.trades += 1
+        standing.closed_ms[coin] = fill.time_ms
+        if trade.net_usd > 0:
+            standing.wins += 1
+            standing.loss_streak = 0
+        else:
+            standing.loss_streak += 1
+
+
+def _funded(state: State, entry: r.Entry, record: r.Funded) -> None:
+    account = state.accounts[AccountId(record.account)]
+    account.funded_until_ms = max(account.funded_until_ms, record.time_ms)
+    book = account.book
+    for name, usd in record.shares.items():
+        trader = TraderId(name)
+        book.traders[trader] = with_funding(book.traders[trader], usd)
+        trip = state.traders[trader].trips.get(record.coin)
+        if trip is not None:
+            state.traders[trader].trips[record.coin] = with_trip_funding(trip, usd)
+    if record.house_usd:
+        book.house = with_funding(book.house, record.house_usd)
+
+
+def _liquidated(state: State, entry: r.Entry, record: r.Liquidated) -> None:
+    standing = state.traders[TraderId(entry.trader or "")].standing
+    standing.status = "stopped"
+    standing.reason = "liquidated"
+
+
+def _transferred(state: State, entry: r.Entry, record: r.Transferred) -> None:
+    book = state.accounts[AccountId(record.account)].book
+    _move(book, record.source, -record.usd, record.source_equity_usd)
+    _move(book, record.target, record.usd, record.target_equity_usd)
+    if record.why == "rebalance":
+        state.transferred_ms = entry.ts
+    for name in (record.source, record.target):
+        trader = state.traders.get(TraderId(name))
+        if trader is not None and trader.standing.day < 0:
+            trader.standing.day_nav = 1.0
+
+
+def _move(book: Book, name: str, usd: Decimal, equity_before: Decimal) -> None:
+    if name == "venue":
+        book.deposits_usd -= usd
+    elif name == RESERVE:
+        book.reserve_usd += usd
+    elif name == HOUSE:
+        book.house = with_transfer(book.house, usd, equity_before)
+    else:
+        trader = TraderId(name)
+        book.traders[trader] = with_transfer(book.traders[trader], usd, equity_before)
+
+
+def _marked(state: State, entry: r.Entry, record: r.Marked) -> None:
+    standing = state.traders[TraderId(entry.trader or "")].standing
+    _new_day(standing, entry.ts)
+    standing.nav = record.nav
+    standing.peak_nav = max(standing.peak_nav, record.nav)
+    hour = entry.ts // HOUR_MS
+    if hour != standing.nav_hour:
+        standing.nav_hour = hour
+        standing.nav_hourly.append(record.nav)
+        if len(standing.nav_hourly) > HOURLY_POINTS:
+            del standing.nav_hourly[0]
+
+
+def _new_day(standing: Standing, now_ms: int) -> None:
+    day = now_ms // DAY_MS
+    if day != standing.day:
+        standing.day = day
+        standing.day_nav = standing.nav
+        standing.day_turnover_usd = ZERO
+        standing.day_fees_usd = ZERO
+        standing.day_opens = 0
+
+
+def _priced(state: State, entry: r.Entry, record: r.Priced) -> None:
+    state.prices = record.prices
+
+
+def _incident(state: State, entry: r.Entry, record: r.Incident) -> None:
+    account = state.accounts.get(AccountId(record.account))
+    if account is not None:
+        account.incidents += 1
+
+
+def _control(state: State, entry: r.Entry, record: r.Control) -> None:
+    standing = state.traders[TraderId(entry.trader or "")].standing
+    standing.reason = record.reason
+    match record.command:
+        case "start" | "resume":
+            standing.status = "running"
+            standing.pause_until_ms = 0
+            standing.loss_streak = 0
+        case "pause":
+            if record.until_ms is not None:
+                standing.pause_until_ms = record.until_ms
+            else:
+                standing.status = "paused"
+        case "stop":
+            standing.status = "stopping"
+        case "stopped":
+            standing.status = "stopped"
+        case "error":
+            standing.status = "error"
+        case "flatten":
+            pass
+
+
+def _nothing(state: State, entry: r.Entry, record: Any) -> None:
+    """Records that inform readers and change no state."""
+
+
+_REASONS: dict[r.Cause, CloseReason] = {
+    "decision": "decision",
+    "stop": "stop_loss",
+    "target": "take_profit",
+    "liquidation": "liquidation",
+    "operator": "operator",
+    "leverage": "operator",
+    "cancel": "operator",
+}
+
+FILLS_REMEMBERED = 4096
+FILL_MEMORY_MS = 3_600_000
+
+
+def _forget_old_fills(account: AccountState) -> None:
+    """Fills that no read can bring again are forgotten, so that memory does not grow with history."""
+    oldest = account.fills_until_ms - FILL_MEMORY_MS
+    account.fills_seen = {trade: ms for trade, ms in account.fills_seen.items() if ms >= oldest}
+    account.origins = {
+        order: origin
+        for order, origin in account.origins.items()
+        if origin.sent_ms >= oldest or order in account.intents
+    }
+
+
+_FOLD: dict[type[Any], Callable[[State, r.Entry, Any], None]] = {
+    r.Started: _started,
+    r.Stopped: _nothing,
+    r.Configured: _configured,
+    r.Snapshot: _nothing,
+    r.Observed: _nothing,
+    r.SlotOpened: _slot_opened,
+    r.Answered: _answered,
+    r.Planned: _nothing,
+    r.Intended: _intended,
+    r.Reported: _reported,
+    r.Filled: _filled,
+    r.Funded: _funded,
+    r.Liquidated: _liquidated,
+    r.Transferred: _transferred,
+    r.SlotClosed: _slot_closed,
+    r.Marked: _marked,
+    r.Priced: _priced,
+    r.Incident: _incident,
+    r.Control: _control,
+}

@@ -1,0 +1,172 @@
+"""The gateway: the only door to a venue; takes journalled intents, judges them again by its own arithmetic, sends once."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from engine.executor.limits import Limits
+from engine.manager.funding import funded
+from engine.manager.ports import ExchangeProvider
+from engine.manager.record import Cause, Filled, Incident, Intended, Reported
+from engine.manager.recorder import Recorder
+from engine.model.decision import ExitPlan
+from engine.model.ids import HOUSE, AccountId, TraderId, next_slot
+from engine.model.instrument import Instrument
+from engine.model.market import MarketSnapshot
+from engine.model.order import Accepted, Action, Fill, MarginMode, Order, OrderReport, Rejected
+from engine.model.position import ZERO
+from engine.model.standing import HOUR_MS
+
+PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
+
+
+class Gateway:
+    """Everything that one venue account receives goes through here.
+
+    ``market`` is a look at an instant; ``halted`` says why nothing may leave (``None`` when it may); it is asked right before each send.
+    """
+
+    def __init__(
+        self,
+        account: AccountId,
+        exchange: ExchangeProvider,
+        recorder: Recorder,
+        instruments: Mapping[str, Instrument],
+        limits: Mapping[TraderId, Limits],
+        market: Callable[[int], MarketSnapshot],
+        halted: Callable[[], str | None] | None = None,
+    ) -> None:
+        self.account = account
+        self.exchange = exchange
+        self.submitted = 0
+        self._recorder = recorder
+        self._instruments = instruments
+        self._limits = limits
+        self._halted = halted
+        self._market = market
+        self._funded_ms = 0
+
+    def intend(
+        self,
+        action: Action,
+        *,
+        trader: TraderId,
+        client_order_id: str,
+        cause: Cause,
+        reference: str,
+        leverage: int = 1,
+        mode: MarginMode = "cross",
+        plan: ExitPlan | None = None,
+    ) -> tuple[int, Intended]:
+        """Journal what is about to leave; the record's sequence number and the record."""
+        recorder = self._recorder
+        intended = Intended(
+            account=self.account,
+            client_order_id=client_order_id,
+            cause=cause,
+            reference=reference,
+            envelope=self.exchange.prepare(action, recorder.clock.now_ms()),
+            leverage=leverage,
+            mode=mode,
+            plan=plan,
+        )
+        return recorder.say(intended, None if trader == HOUSE else trader), intended
+
+    async def send(self, seq: int, intended: Intended, trader: TraderId) -> OrderReport:
+        """Send an intent once it is durable, and record what the venue said and what it filled."""
+        recorder = self._recorder
+        await recorder.durable(seq)
+        halted = None if self._halted is None else self._halted()
+        fault = f"halted: {halted}" if halted is not None else self._fault(intended, trader)
+        report: OrderReport
+        if fault is not None:
+            report = Rejected(code="gateway", detail=fault)
+            recorder.say(Incident(account=self.account, what="gateway_refused", detail=fault), trader)
+        else:
+            self.submitted += 1
+            report = await self.exchange.submit(intended.envelope)
+        recorder.say(
+            Reported(account=self.account, client_order_id=intended.client_order_id, report=report),
+            None if trader == HOUSE else trader,
+        )
+        if type(report) is Accepted and report.filled_quantity:
+            await self.collect()
+        return report
+
+    async def collect(self) -> int:
+        """Record every fill and funding stamp that the venue reports and the journal does not have, in time order.
+
+        A fill that no order of ours explains goes to the house, with an incident. Returns how many fills were new.
+        """
+        recorder = self._recorder
+        account = recorder.state.accounts[self.account]
+        seen = account.fills_seen
+        fills = [fill for fill in await self.exchange.fills(account.fills_until_ms) if fill.trade_id not in seen]
+        hour_ms = next_slot(max(self._funded_ms, account.funded_until_ms), HOUR_MS)
+        now_ms = recorder.clock.now_ms()
+        if hour_ms > now_ms:
+            for fill in fills:
+                self._fill(fill)
+            return len(fills)
+        paid = {(payment.time_ms, payment.coin): payment for payment in await self.exchange.funding(hour_ms)}
+        done = 0
+        while hour_ms <= now_ms:
+            while done < len(fills) and fills[done].time_ms < hour_ms:
+                self._fill(fills[done])
+                done += 1
+            for record in funded(account.book, hour_ms, paid, self._market):
+                recorder.say(record)
+            self._funded_ms = hour_ms
+            hour_ms += HOUR_MS
+        for fill in fills[done:]:
+            self._fill(fill)
+        return len(fills)
+
+    def _fill(self, fill: Fill) -> None:
+        recorder = self._recorder
+        origin = recorder.state.accounts[self.account].origins.get(fill.client_order_id or "")
+        if origin is None:
+            self._foreign(fill)
+            recorder.say(Filled(account=self.account, fill=fill))
+        else:
+            recorder.say(Filled(account=self.account, fill=fill), None if origin.trader == HOUSE else origin.trader)
+
+    def _foreign(self, fill: Fill) -> None:
+        what = "venue_liquidation" if fill.liquidation else "foreign_fill"
+        detail = (
+            f"{fill.side} {fill.quantity} {fill.coin} at {fill.price} (trade {fill.trade_id}, "
+            f"client order id {fill.client_order_id}) was ordered by no trader; it is booked in the house"
+        )
+        self._recorder.say(Incident(account=self.account, what=what, detail=detail, severity="critical"))
+
+    def _fault(self, intended: Intended, trader: TraderId) -> str | None:
+        """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is.
+
+        An order may always reduce the trader's own position; what it adds must keep the position within the caps.
+        """
+        order = intended.envelope.action
+        if type(order) is not Order:
+            return None
+        instrument = self._instruments.get(order.coin)
+        limits = self._limits.get(trader)
+        mark = self._market(self._recorder.clock.now_ms()).mark(order.coin)
+        if instrument is None or limits is None or mark is None:
+            return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'limits or mark'}"
+        if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
+            return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
+        if order.quantity <= 0 or order.quantity % instrument.lot != 0:
+            return f"quantity {order.quantity} is not a positive multiple of the lot {instrument.lot}"
+        if abs(order.limit_price - mark) > PRICE_SANITY * mark:
+            return f"limit {order.limit_price} is more than {PRICE_SANITY:%} away from the mark {mark}"
+        position = self._recorder.state.accounts[self.account].book.traders[trader].positions.get(order.coin)
+        held = ZERO if position is None else position.quantity
+        after = held + order.quantity if order.side == "buy" else held - order.quantity
+        if abs(after) <= abs(held) and (after == 0 or (after > 0) == (held > 0)):
+            return None
+        if intended.cause not in ("decision",):
+            return f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
+        if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
+            return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
+        notional = abs(after) * min(mark, order.limit_price)
+        if notional > limits.max_position_size_usd:
+            return f"the position would be {notional:.2f} USD, the cap is {limits.max_position_size_usd} USD"
+        return None

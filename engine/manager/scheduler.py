@@ -1,0 +1,163 @@
+"""The live driver: aligned slots, one task a cycle, and the watch that never waits for a model."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Protocol
+
+import structlog
+
+from engine.manager.arena import Arena
+from engine.manager.control import Answer, Command, obey
+from engine.manager.cycle import run_cycle
+from engine.manager.desk import Desk
+from engine.manager.rebalancing import rebalance_all
+from engine.manager.record import Control, SlotClosed
+from engine.manager.reconcile import Drift
+from engine.manager.watch import mark_traders, observe, tick
+from engine.model.ids import AccountId, TraderId, next_slot, slot_at
+from engine.manager.allocation import Allocation
+
+log = structlog.get_logger()
+
+WATCH_MS = 1_000
+OBSERVE_MS = 15_000
+
+
+class Requests(Protocol):
+    """Where commands come from."""
+
+    def take(self) -> list[Command | Answer]:
+        """The waiting requests; unreadable ones as their answers."""
+        ...
+
+    def answer(self, answer: Answer) -> None:
+        """Answer one."""
+        ...
+
+
+class Scheduler:
+    """Runs an arena in real time until it is told to stop."""
+
+    def __init__(
+        self,
+        arena: Arena,
+        *,
+        requests: Requests,
+        publish: Callable[[], Coroutine[Any, Any, None]],
+        update_ms: int,
+        allocations: dict[AccountId, Allocation],
+    ) -> None:
+        self.arena = arena
+        self._requests = requests
+        self._publish = publish
+        self._update_ms = update_ms
+        self._allocations = allocations
+        self._busy: set[TraderId] = set()
+        self._cycles: set[asyncio.Task[None]] = set()
+        self._changed = asyncio.Event()
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        """End after what is under way; safe to call from a signal handler."""
+        self._stopping.set()
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Drive slots, watch, marks, commands and publishing. Returns after ``stop``; raises what broke the engine."""
+        loops = [self._slots(), self._export(), self._commands(), self._marks()]
+        loops += [self._watch(account) for account in self.arena.gateways]
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(loop) for loop in loops]
+            await self._stopping.wait()
+            for task in tasks:
+                task.cancel()
+        await self._drain()
+        await self._publish()
+
+    async def _slots(self) -> None:
+        clock = self.arena.recorder.clock
+        while True:
+            now_ms = clock.now_ms()
+            slot_ms = min(next_slot(now_ms, desk.interval_ms) for desk in self.arena.desks.values())
+            await clock.sleep_until(slot_ms)
+            due = [name for name, desk in self.arena.desks.items() if slot_ms % desk.interval_ms == 0]
+            for desk in self.arena.in_turn(due, slot_ms):
+                self._open(desk, slot_ms)
+
+    def _open(self, desk: Desk, slot_ms: int) -> None:
+        recorder = self.arena.recorder
+        standing = self.arena.state.traders[desk.trader].standing
+        if standing.last_slot_ms >= slot_ms:
+            return
+        if desk.trader in self._busy:
+            self._pass_over(desk, slot_ms, "busy")
+        elif standing.status != "running":
+            self._pass_over(desk, slot_ms, standing.status)
+        elif standing.pause_until_ms > recorder.clock.now_ms():
+            self._pass_over(desk, slot_ms, "paused")
+        else:
+            self._busy.add(desk.trader)
+            task = asyncio.create_task(self._supervise(desk, slot_ms))
+            self._cycles.add(task)
+            task.add_done_callback(self._cycles.discard)
+
+    def _pass_over(self, desk: Desk, slot_ms: int, why: str) -> None:
+        self.arena.recorder.say(SlotClosed(slot_ms=slot_ms, outcome="skipped", why=why), desk.trader)
+
+    async def _supervise(self, desk: Desk, slot_ms: int) -> None:
+        """Run one cycle apart from everything else: what breaks in it puts its own trader to ``error`` and no other."""
+        recorder = self.arena.recorder
+        cycle = asyncio.create_task(run_cycle(desk, slot_ms, recorder, self.arena.deployment))
+        await asyncio.wait([cycle])
+        self._busy.discard(desk.trader)
+        fault = None if cycle.cancelled() else cycle.exception()
+        if fault is not None:
+            log.error("cycle failed", trader=desk.trader, slot_ms=slot_ms, exc_info=fault)
+            why = f"{type(fault).__name__}: {fault}"
+            recorder.say(SlotClosed(slot_ms=slot_ms, outcome="failed", why=why), desk.trader)
+            recorder.say(Control(command="error", reason=why, by="engine"), desk.trader)
+        self._changed.set()
+
+    async def _watch(self, account: AccountId) -> None:
+        clock = self.arena.recorder.clock
+        drifts: tuple[Drift, ...] = ()
+        observed_ms = 0
+        while True:
+            await tick(self.arena, account)
+            now_ms = clock.now_ms()
+            if now_ms - observed_ms >= OBSERVE_MS:
+                drifts = await observe(self.arena, account, previous=drifts)
+                observed_ms = now_ms
+            await clock.sleep_until(slot_at(now_ms, WATCH_MS) + WATCH_MS)
+
+    async def _marks(self) -> None:
+        clock = self.arena.recorder.clock
+        while True:
+            mark_traders(self.arena)
+            for account, allocation in self._allocations.items():
+                rebalance_all(self.arena, account, allocation)
+            self._changed.set()
+            await clock.sleep_until(next_slot(clock.now_ms(), self._update_ms))
+
+    async def _export(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            await self._publish()
+            await asyncio.sleep(0.5)
+
+    async def _commands(self) -> None:
+        clock = self.arena.recorder.clock
+        while True:
+            for request in self._requests.take():
+                answer = await obey(self.arena, request) if isinstance(request, Command) else request
+                self._requests.answer(answer)
+                log.info("command answered", request=answer.request, ok=answer.ok, detail=answer.detail)
+            await clock.sleep_until(clock.now_ms() + 250)
+
+    async def _drain(self) -> None:
+        """Wait for cycles that are under way as long as a stop may take; what is left is interrupted at the next start."""
+        if self._cycles:
+            _, late = await asyncio.wait(self._cycles, timeout=5)
+            for task in late:
+                task.cancel()

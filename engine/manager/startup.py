@@ -1,0 +1,95 @@
+"""Start-up, which is recovery: whatever the journal left open is brought to an end before anybody decides again."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+from engine.manager.allocation import fund
+from engine.manager.arena import Arena
+from engine.manager.record import Configured, Incident, SlotClosed, Started, TraderTerms
+from engine.manager.resolve import resolve
+from engine.manager.watch import observe
+from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, slot_at
+from engine.model.order import Rejected, SetLeverage
+
+
+def announce(arena: Arena, version: str, config: str, terms: Sequence[TraderTerms]) -> None:
+    """Begin an epoch; the configuration is said again only when it changed, and then it gets the next version."""
+    recorder = arena.recorder
+    recorder.say(Started(epoch=arena.state.epoch + 1, version=version, deployment=arena.deployment))
+    known = {trader.terms for trader in arena.state.traders.values()}
+    if arena.state.config != config or any(term not in known for term in terms):
+        version_number = arena.state.config_version + 1
+        recorder.say(Configured(config=config, version=version_number, traders=tuple(terms)))
+
+
+def close_left_open(arena: Arena) -> None:
+    """A slot that was opened and never closed is interrupted; it is not asked again. Missed slots are one range."""
+    recorder = arena.recorder
+    now_ms = recorder.clock.now_ms()
+    for desk in arena.desks.values():
+        trader = arena.state.traders[desk.trader]
+        if trader.open_slot_ms is not None:
+            recorder.say(
+                SlotClosed(slot_ms=trader.open_slot_ms, outcome="interrupted", why="the engine ended in this slot"),
+                desk.trader,
+            )
+        last_ms = trader.standing.last_slot_ms
+        missed_until_ms = slot_at(now_ms, desk.interval_ms)
+        if 0 <= last_ms < missed_until_ms:
+            recorder.say(
+                SlotClosed(
+                    slot_ms=last_ms + desk.interval_ms,
+                    outcome="skipped",
+                    why="downtime",
+                    until_ms=missed_until_ms,
+                ),
+                desk.trader,
+            )
+
+
+async def recover(
+    arena: Arena,
+    capital: Mapping[AccountId, Mapping[TraderId, Decimal]],
+) -> None:
+    """Catch up with every venue account: missed venue time, fills, open orders, capital of new traders, leverage."""
+    recorder = arena.recorder
+    for account, gateway in arena.gateways.items():
+        gateway.exchange.advance(recorder.clock.now_ms())
+        await resolve(gateway, recorder)
+        venue = await gateway.exchange.account()
+        fund(account, capital.get(account, {}), venue.deposits_usd, recorder)
+        await observe(arena, account)
+        await set_leverage(arena, account)
+
+
+async def set_leverage(arena: Arena, account: AccountId) -> None:
+    """Set each coin's leverage on the venue to the highest that any of its traders may use, within the tier.
+
+    The engine does this, not the traders: leverage belongs to (account, coin), and each trader's own virtual leverage
+    stays at or below it.
+    """
+    gateway = arena.gateways[account]
+    recorder = arena.recorder
+    wanted: dict[str, int] = {}
+    modes = {}
+    for desk in arena.desks_of(account):
+        for coin in desk.coins:
+            cap = min(desk.limits.leverage_cap(coin), desk.instruments[coin].max_leverage)
+            wanted[coin] = max(wanted.get(coin, 1), cap)
+            modes.setdefault(coin, desk.margin_mode)
+    for coin, leverage in wanted.items():
+        if arena.state.accounts[account].leverage.get(coin) == leverage:
+            continue
+        reference = f"{arena.state.epoch}:{recorder.seq}"
+        name = client_order_id(arena.deployment, account, HOUSE, "leverage", f"{coin}:{reference}", 0)
+        seq, intended = gateway.intend(
+            SetLeverage(coin=coin, leverage=leverage, mode=modes[coin]),
+            trader=HOUSE,
+            client_order_id=name,
+            cause="leverage",
+            reference=reference,
+        )
+        report = await gateway.send(seq, intended, HOUSE)
+        if isinstance(report, Rejected):
+            detail = f"leverage {leverage} on {coin} was refused: {report.code} {report.detail}"
+            recorder.say(Incident(account=account, what="leverage_refused", detail=detail, severity="critical"))

@@ -1,0 +1,115 @@
+"""The watch: what happens between slots — fills, funding, stops, liquidation, marks, the venue's own report."""
+
+from engine.executor.guards import sharpe_pause
+from engine.manager.arena import Arena
+from engine.manager.desk import Desk
+from engine.manager.exits import (
+    close_everything,
+    close_position,
+    hit_at,
+    is_liquidated,
+    liquidate,
+    settle_shortfall,
+)
+from engine.manager.feed import MarkMissing, mark_of
+from engine.manager.reconcile import Drift, reconcile, report_drift
+from engine.manager.record import Control, Marked, Priced
+from engine.manager.resolve import resolve
+from engine.model.account import equity_usd, margin_used_usd, net_asset_value, unrealized_total_usd
+from engine.model.ids import AccountId
+
+
+async def tick(arena: Arena, account: AccountId) -> None:
+    """Bring one venue account up to date: prices, fills, funding, open ends, stops, liquidation."""
+    recorder = arena.recorder
+    feed = arena.feeds[account]
+    gateway = arena.gateways[account]
+    now_ms = recorder.clock.now_ms()
+    await feed.market.refresh(now_ms)
+    feed.exchange.advance(now_ms)
+    if arena.state.accounts[account].intents:
+        await resolve(gateway, recorder)
+    else:
+        await gateway.collect()
+    for desk in arena.desks_of(account):
+        await watch_desk(arena, desk)
+
+
+async def watch_desk(arena: Arena, desk: Desk) -> None:
+    """Exits of one trader at the current marks. A coin without a price is left alone until it has one."""
+    recorder = arena.recorder
+    trader = arena.state.traders[desk.trader]
+    status = trader.standing.status
+    positions = arena.state.accounts[desk.account].book.traders[desk.trader].positions
+    if not positions:
+        if status == "stopping":
+            recorder.say(Control(command="stopped", reason=trader.standing.reason, by="engine"), desk.trader)
+        return
+    try:
+        snapshot = desk.feed.look(recorder.clock.now_ms())
+        if status == "stopping":
+            await close_everything(desk, recorder, arena.deployment, "operator")
+        elif status == "stopped" and trader.standing.reason == "liquidated":
+            await close_everything(desk, recorder, arena.deployment, "liquidation")
+            settle_shortfall(desk, recorder)
+        elif is_liquidated(desk, recorder, snapshot):
+            await liquidate(desk, recorder, arena.deployment, snapshot)
+        else:
+            for coin, plan in list(trader.plans.items()):
+                position = positions.get(coin)
+                if position is None:
+                    continue
+                hit = hit_at(position, plan, mark_of(snapshot, coin))
+                if hit is not None:
+                    await close_position(desk, recorder, arena.deployment, coin, hit.cause)
+    except MarkMissing:
+        return
+
+
+async def observe(arena: Arena, account: AccountId, *, previous: tuple[Drift, ...] = ()) -> tuple[Drift, ...]:
+    """Read the venue account, keep it for the looks, compare it with the book, and report a difference once."""
+    feed = arena.feeds[account]
+    venue, drifts = await reconcile(account, feed.exchange, arena.recorder)
+    feed.observed = venue
+    found = tuple(drifts)
+    if found and found != previous:
+        report_drift(account, drifts, venue, arena.recorder)
+    return found
+
+
+def mark_traders(arena: Arena) -> None:
+    """A point on every equity curve, and the prices of this instant; pauses a trader whose Sharpe ratio is too low."""
+    recorder = arena.recorder
+    now_ms = recorder.clock.now_ms()
+    prices = {
+        found.coin: found.mark for feed in dict.fromkeys(arena.feeds.values()) for found in feed.look(now_ms)
+    }
+    recorder.say(Priced(prices=prices))
+    for desk in arena.desks.values():
+        try:
+            _mark(arena, desk, now_ms)
+        except MarkMissing:
+            continue
+        standing = arena.state.traders[desk.trader].standing
+        if desk.limits.sharpe_pause_threshold is not None and standing.pause_until_ms <= now_ms:
+            until_ms = sharpe_pause(standing, desk.limits, now_ms)
+            if until_ms is not None:
+                reason = f"Sharpe ratio below {desk.limits.sharpe_pause_threshold}"
+                recorder.say(Control(command="pause", reason=reason, by="engine", until_ms=until_ms), desk.trader)
+
+
+def _mark(arena: Arena, desk: Desk, now_ms: int) -> None:
+    snapshot = desk.feed.look(now_ms)
+    account = arena.state.accounts[desk.account].book.traders[desk.trader]
+    marks = {coin: mark_of(snapshot, coin) for coin in account.positions}
+    equity = equity_usd(account, marks.__getitem__)
+    arena.recorder.say(
+        Marked(
+            equity_usd=equity,
+            unrealized_usd=unrealized_total_usd(account, marks.__getitem__),
+            margin_used_usd=margin_used_usd(account, marks.__getitem__),
+            nav=float(net_asset_value(account, equity)),
+            prices=marks,
+        ),
+        desk.trader,
+    )
