@@ -54,6 +54,36 @@ class SimClock:
         self.set(max(instant_ms, self._now_ms))
 
 
+class PlayedClock:
+    """A clock that first stands where a driver puts it, while history is played, and then is the wall clock."""
+
+    def __init__(self, now_ms: int) -> None:
+        self._played = SimClock(now_ms)
+        self._live: LiveClock | None = None
+
+    def now_ms(self) -> int:
+        """The instant the driver set, afterwards the wall clock's; ms UTC, never decreases."""
+        if self._live is None:
+            return self._played.now_ms()
+        return max(self._live.now_ms(), self._played.now_ms())
+
+    def set(self, now_ms: int) -> None:
+        """Move forward while history is played."""
+        assert self._live is None, "history is over"
+        self._played.set(now_ms)
+
+    def go_live(self) -> None:
+        """History is over: from here on it is the wall clock."""
+        self._live = LiveClock()
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        """Wait for the wall clock; while history is played, move to the instant."""
+        if self._live is None:
+            await self._played.sleep_until(instant_ms)
+        else:
+            await self._live.sleep_until(instant_ms)
+
+
 def monotonic_ms() -> float:
     """Milliseconds of a clock that no one can set, for measuring durations."""
     return time.perf_counter_ns() / 1e6

@@ -10,10 +10,9 @@ from urllib.parse import quote
 
 import structlog
 
-from engine.config.secret import MASK, Secret
-
 Level = Literal["debug", "info", "warning", "error"]
 
+MASK = "***"
 SHORTEST_SECRET = 6  # characters; a shorter one would mask half of every line
 _SECRET_WORDS = frozenset(
     ("authorization", "cookie", "dsn", "passphrase", "password", "secret", "signature", "mnemonic", "pass", "passwd")
@@ -29,7 +28,7 @@ def configure(
     level: Level,
     json: bool,
     *,
-    secrets: Iterable[Secret] = (),
+    secrets: Iterable[str] = (),
     verbose_llm: bool = False,
     stream: TextIO | None = None,
 ) -> None:
@@ -90,7 +89,7 @@ def logger(name: str) -> structlog.stdlib.BoundLogger:
 
 
 class _Redaction:
-    """Masks fields by the type of their value and by their name, at any depth."""
+    """Masks fields by their name, at any depth; values of type ``Secret`` print as masked by themselves."""
 
     def __init__(self, verbose_llm: bool) -> None:
         self._verbose_llm = verbose_llm
@@ -99,7 +98,7 @@ class _Redaction:
         return {key: self._shown(key, value) for key, value in event.items()}
 
     def _shown(self, key: str, value: Any) -> Any:
-        if isinstance(value, Secret) or (_is_secret(key) and value):
+        if _is_secret(key) and value:
             return MASK
         if key in _CONVERSATION_KEYS and not self._verbose_llm and value is not None:
             return f"({len(str(value))} characters)"
@@ -113,10 +112,9 @@ class _Redaction:
 class _Mask:
     """Masks the texts of known secrets in the finished line, in the forms in which they travel."""
 
-    def __init__(self, secrets: Iterable[Secret]) -> None:
+    def __init__(self, secrets: Iterable[str]) -> None:
         forms: dict[str, None] = {}
-        for secret in secrets:
-            value = secret.reveal()
+        for value in secrets:
             if len(value) >= SHORTEST_SECRET:
                 forms |= dict.fromkeys(_forms(value))
         self._forms = sorted(forms, key=len, reverse=True)

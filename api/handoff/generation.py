@@ -27,7 +27,7 @@ KEEP_RETIRED_MS: Final = 10 * 60 * 1000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _HASH = re.compile(r"[0-9a-f]{40}")
 _TEMPORARY: Final = ".new-"
-_ATTEMPTS: Final = 5
+_ATTEMPTS: Final = 10
 
 
 class GenerationError(Exception):
@@ -100,11 +100,12 @@ class Publisher:
         """
         for name in documents:
             _check_name(name)
+        self._generation += 1  # one that fails half-way leaves a gap; no number is ever used twice
         self._blobs.mkdir(parents=True, exist_ok=True)
         entries = {name: self._entry(name, content) for name, content in documents.items()}
         self._write_blobs(documents, entries, now_ms)
         manifest = Manifest(
-            generation=self._generation + 1,
+            generation=self._generation,
             head=head,
             created_ms=now_ms,
             documents=entries,
@@ -114,7 +115,6 @@ class Publisher:
         _sync_folder(self._folder)
 
         before, retired_before = self._entries, self._retired
-        self._generation = manifest.generation
         self._entries = entries
         self._retired = dict(manifest.retired)
         self._published = dict(documents)
@@ -205,7 +205,11 @@ def open_generation(folder: Path, previous: Generation | None = None) -> Generat
     for _ in range(_ATTEMPTS):
         manifest = _read_manifest(folder)
         if manifest is None:
-            return _open_flat(folder)
+            flat = _open_flat(folder)
+            # The flat files of a first publication come after its manifest: then it is the manifest that counts.
+            if not is_published(folder):
+                return flat
+            continue
         # A reader that was stopped for long may find its blobs collected; then there is a newer manifest.
         with contextlib.suppress(FileNotFoundError):
             return _open_manifest(folder, manifest, held)

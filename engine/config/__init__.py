@@ -2,7 +2,7 @@
 
 from engine.config.faults import ConfigFaults, Fault
 from engine.config.loader import load
-from engine.config.redaction import redacted, redacted_text
+from engine.config.redaction import redacted, redacted_text, secrets_in
 from engine.config.secret import Secret
 from engine.config.settings import AccountSettings, Settings, StrategyChoice, TraderSettings
 
@@ -17,4 +17,5 @@ __all__ = [
     "load",
     "redacted",
     "redacted_text",
+    "secrets_in",
 ]

@@ -1,7 +1,7 @@
 """YAML documents as trees of scalars: what was written, before anybody decides what it means.
 
-YAML 1.1 guesses types by looks (``no`` is false, ``12:30`` a number, ``1e3`` a text). Here a scalar stays the text it is
-until the key it belongs to says what it has to be.
+YAML 1.1 guesses types by looks (``no`` is false, ``12:30`` a number, ``1e3`` a text). Here a scalar stays the text it
+is until the key it belongs to says what it has to be.
 """
 
 from collections.abc import Iterator
@@ -13,6 +13,9 @@ from engine.config.faults import Fault
 
 LONGEST_BYTES = 1_000_000
 _DEEPEST = 16
+_PLAIN_TAGS = tuple(
+    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "value")
+)
 
 
 class Scalar(Struct, frozen=True):
@@ -76,7 +79,7 @@ class _Walk:
         if isinstance(node, yaml.SequenceNode):
             return [self.tree(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        if not node.tag.startswith("tag:yaml.org,2002:") or "\0" in node.value:
+        if node.tag not in _PLAIN_TAGS or "\0" in node.value:
             self._fault(path, "carries a tag of its own; plain values only")
             return Scalar("", True)
         return Scalar(node.value, not node.style)

@@ -34,8 +34,11 @@ class SimSection(Struct, frozen=True, kw_only=True):
     impact_bps: BasisPoints = Decimal(5)
     max_participation_pct: Annotated[Decimal, Number("%", above=0, at_most=100)] = Decimal(10)
     latency_ms: MillisecondsOrOff = field(name="latency", default=200)
+    latency_jitter_ms: MillisecondsOrOff = field(name="latency_jitter", default=0)
     funding: bool = True
     margin_mode: MarginMode = "cross"
+    liquidation_fee_bps: BasisPoints = Decimal(0)
+    trigger_tolerance_pct: Annotated[Decimal, Number("%", above=0, at_most=100)] = Decimal(10)
     instruments: File | None = None
     seed: Seed = 0
 

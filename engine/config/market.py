@@ -5,7 +5,7 @@ from typing import Annotated
 
 from msgspec import Struct, field
 
-from engine.config.kinds import Coin, Folder, Milliseconds, Name, Number, Refused, Seed
+from engine.config.kinds import Coin, Folder, Milliseconds, Name, Number, Refused, Seed, Span
 
 COINS = ("BTC", "ETH", "SOL", "BNB", "DOGE", "XRP", "HYPE")
 
@@ -17,7 +17,9 @@ class SyntheticMarket(Struct, frozen=True, kw_only=True, tag_field="type", tag="
 
     seed: Seed = 0
     coins: tuple[Coin, ...] = COINS
-    bar_interval_ms: Milliseconds = field(name="bar_interval", default=60_000)
+    bar_interval_ms: Annotated[int, Span(at_least_ms=1_000, at_most_ms=3_600_000)] = field(
+        name="bar_interval", default=60_000
+    )
 
 
 class HistoryMarket(Struct, frozen=True, kw_only=True, tag_field="type", tag="history"):
@@ -54,7 +56,7 @@ Market = SyntheticMarket | HistoryMarket | HyperliquidMarket | CcxtMarket
 
 # Fields of a coin snapshot that a kind of provider never has: a limit that needs one refuses to load with it.
 LACKS: Mapping[type[Struct], tuple[str, ...]] = {
-    SyntheticMarket: (),
+    SyntheticMarket: ("oracle",),
     HistoryMarket: ("open_interest", "oracle"),
     HyperliquidMarket: (),
     CcxtMarket: ("open_interest",),

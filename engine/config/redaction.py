@@ -1,5 +1,6 @@
 """Settings as they may be shown: the configured keys with every default filled in, and no secret."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 from os.path import relpath
 from pathlib import Path
@@ -35,9 +36,29 @@ def redacted(settings: Settings) -> dict[str, Any]:
     }
 
 
+def secrets_in(settings: Settings) -> tuple[str, ...]:
+    """Every secret that the configuration holds, for the log to mask."""
+    return tuple(dict.fromkeys(secret.reveal() for secret in _secrets(settings) if secret))
+
+
 def redacted_text(settings: Settings) -> str:
     """``redacted`` as one line of JSON with sorted keys: what the journal keeps, and compares with what it has."""
     return msgspec.json.encode(redacted(settings), order="sorted").decode()
+
+
+def _secrets(value: Any) -> Iterator[Secret]:
+    match value:
+        case Secret():
+            yield value
+        case Struct():
+            for name in value.__struct_fields__:
+                yield from _secrets(getattr(value, name))
+        case dict():
+            for part in value.values():
+                yield from _secrets(part)
+        case tuple():
+            for part in value:
+                yield from _secrets(part)
 
 
 def _plain(value: Any, folder: Path) -> Any:
@@ -47,7 +68,7 @@ def _plain(value: Any, folder: Path) -> Any:
         case Path():
             return Path(relpath(value, folder)).as_posix()
         case Decimal():
-            return f"{value.normalize():f}"
+            return int(value) if value == value.to_integral_value() else float(value)
         case Struct():
             return _plain_struct(value, folder)
         case dict():

@@ -3,16 +3,20 @@
 from collections.abc import Sequence
 
 from engine.config.capital import accounts_in_use, capital_usd, check_capital, shares_pct
+from engine.config.desk import Desk
 from engine.config.exchange import Exchanges, SimExchange
 from engine.config.executor import Executor
 from engine.config.faults import Fault
-from engine.config.llm import Llm
+from engine.config.llm import Llm, ScriptedModel
 from engine.config.manager import Manager, TraderEntry
-from engine.config.market import Markets
+from engine.config.market import Markets, SyntheticMarket
 from engine.config.noted import Noted
 from engine.config.sections import Sections
 from engine.config.settings import Settings, TraderSettings
-from engine.config.trader import Desk, TraderReading
+from engine.config.trader import TraderReading
+from engine.llm.scripted import STYLES
+from engine.market.instruments import InstrumentFault, instrument_table
+from engine.market.world import PROFILES
 
 _RESERVED_IDS = ("house", "reserve")
 _NEEDED_BY = {
@@ -121,8 +125,6 @@ def _check_defaults(sections: Sections, desk: Desk, noted: Noted) -> None:
 
 
 def _check_providers(desk: Desk, noted: Noted) -> None:
-    from engine.market.instruments import InstrumentFault, instrument_table
-
     for name, exchange in desk.exchanges.items():
         if exchange.policy in _NEEDED_BY:
             needed = _NEEDED_BY[exchange.policy]
@@ -136,10 +138,15 @@ def _check_providers(desk: Desk, noted: Noted) -> None:
                 instrument_table(exchange.sim.instruments)
             except InstrumentFault as e:
                 noted("exchange", f"providers.{name}.sim.instruments", f"cannot be used: {e}")
+    for name, model in desk.llm.models.items():
+        if isinstance(model, ScriptedModel) and model.style not in STYLES:
+            noted("llm", f"models.{name}.style", f"was {model.style!r}; known: {', '.join(STYLES)}")
     for name, market in desk.markets.items():
         for index, coin in enumerate(market.coins):
             if coin in market.coins[:index]:
                 noted("market", f"providers.{name}.coins[{index}]", f"was {coin!r}, which stands there already")
+            elif isinstance(market, SyntheticMarket) and coin not in PROFILES:
+                noted("market", f"providers.{name}.coins[{index}]", f"was {coin!r}; known: {', '.join(PROFILES)}")
         if not market.coins:
             noted("market", f"providers.{name}.coins", "is empty: a market needs at least one coin")
 

@@ -90,5 +90,6 @@ def _read(
         return None, {}, []
     conversion = Conversion(str(path), path.parent, environ)
     value = conversion.read(tree, kind)
-    faults += conversion.faults
+    broken = [fault.key for fault in faults[found:]]
+    faults += [fault for fault in conversion.faults if fault.key not in broken]
     return None if value is FAILED else value, tree, conversion.unset

@@ -1,47 +1,30 @@
 """One trader of ``manager.yaml`` with everything it refers to: as it will run, or what keeps it from running."""
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
-from msgspec import Struct
-
+from engine.config.decider import decider
+from engine.config.desk import Desk
 from engine.config.duration import format_duration
 from engine.config.exchange import Exchange, SimExchange, venue_of
-from engine.config.executor import Executor, Thresholds
+from engine.config.executor import Thresholds
 from engine.config.leaf import rooted
 from engine.config.limits import limits_in_force
-from engine.config.llm import Llm, OpenAiModel, RecordedModel
 from engine.config.manager import TraderEntry, TraderKind
 from engine.config.market import LACKS, HistoryMarket, Market, SyntheticMarket, bar_ms
 from engine.config.noted import Noted
-from engine.config.root import Environment, Root
-from engine.config.settings import StrategyChoice, TraderSettings
+from engine.config.root import Environment
+from engine.config.settings import TraderSettings
 from engine.executor.limits import Limits
+from engine.market.instruments import InstrumentFault, instrument_table
 from engine.model.ids import AccountId, TraderId
 
-BASELINES = ("cash", "buy_and_hold", "equal_weight", "random")
 SYSTEM_TEMPLATE = Path("../prompts/executor/default.j2")
 USER_TEMPLATE = Path("../prompts/executor/user.j2")
 
 _VERSION = re.compile(r"Version:\s*([^\s#}-]\S*)")
 _HEADER_CHARACTERS = 8192
-
-
-class Desk(Struct, frozen=True, kw_only=True):
-    """What all traders draw on. ``declared`` are the names in the files, also of entries that could not be read."""
-
-    root: Root
-    llm: Llm
-    executor: Executor
-    exchanges: Mapping[str, Exchange]
-    markets: Mapping[str, Market]
-    default_exchange: str
-    default_market: str
-    declared: Mapping[str, tuple[str, ...]]
-    manager_folder: Path
 
 
 class TraderReading:
@@ -56,10 +39,11 @@ class TraderReading:
 
     def settings(self, capital_usd: Decimal, allocation_pct: Decimal) -> TraderSettings | None:
         """The trader as it will run; ``None`` when something it cannot do without is unknown."""
-        entry, executor = self._entry, self._desk.executor
+        entry, desk = self._entry, self._desk
+        executor = desk.executor
         account, exchange = self._exchange()
         market_name, market = self._market()
-        kind, model, strategy = self._decider()
+        kind, model, strategy = decider(entry, desk, self._fault, self._noted, self.used)
         interval_ms = (
             executor.decision_interval_ms if entry.decision_interval_ms is None else entry.decision_interval_ms
         )
@@ -77,9 +61,7 @@ class TraderReading:
             self._check_lacks(market_name, market, limits)
         if not isinstance(exchange, SimExchange) or market is None or kind is None or not entry.id:
             return None
-        journal = (
-            self._desk.root.journal.folder / "cycles" / entry.id if entry.journal_dir is None else entry.journal_dir
-        )
+        journal = desk.root.journal.folder / "cycles" / entry.id if entry.journal_dir is None else entry.journal_dir
         return TraderSettings(
             id=TraderId(entry.id),
             name=entry.name or entry.id,
@@ -153,66 +135,6 @@ class TraderReading:
                 f"synthetic and recorded markets: {', '.join(offline) or 'none'}",
             )
         return name, market
-
-    def _decider(self) -> tuple[TraderKind | None, str | None, StrategyChoice | None]:
-        """Kind, model and strategy; a trader that names neither asks the default model."""
-        entry = self._entry
-        if entry.kind == "selector":
-            self._fault(
-                "kind", "was 'selector'; this version has traders that decide alone: direct, strategy, baseline"
-            )
-            return None, None, None
-        if entry.strategy and entry.model:
-            self._fault("strategy", "stands beside a model; a trader has one or the other")
-            return None, None, None
-        if entry.strategy:
-            choice = self._strategy()
-            inferred: TraderKind = "baseline" if choice is not None and choice.name in BASELINES else "strategy"
-            if entry.kind == "direct":
-                self._fault("kind", "was 'direct', which asks a model, and this trader names a strategy")
-            return None if choice is None else entry.kind or inferred, None, choice
-        if entry.kind not in (None, "direct"):
-            self._fault("strategy", f"is missing: a trader of kind {entry.kind} decides by one")
-            return None, None, None
-        return "direct", self._model(), None
-
-    def _strategy(self) -> StrategyChoice | None:
-        settings = dict(self._entry.strategy)
-        name, seed = settings.pop("name", None), settings.pop("seed", 0)
-        if not isinstance(name, str):
-            self._fault("strategy.name", "is missing" if name is None else f"was {name!r}; expected a name")
-            return None
-        if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-            self._fault("strategy.seed", f"was {seed!r}; expected a whole number at least 0")
-            return None
-        refusal = strategy_refusal(name, settings, seed)
-        if refusal:
-            self._fault("strategy", refusal)
-            return None
-        return StrategyChoice(name=name, settings=settings, seed=seed)
-
-    def _model(self) -> str | None:
-        llm, declared = self._desk.llm, self._desk.declared["llm"]
-        name = self._entry.model or llm.default_model
-        if not name:
-            self._fault("model", "is missing, and so are a strategy and llm.yaml's default_model")
-            return None
-        if name not in declared:
-            self._fault("model", f"was {name!r}; known: {', '.join(declared)}")
-            return None
-        self.used.append(f"llm.{name}")
-        model = llm.models.get(name)
-        if isinstance(model, OpenAiModel):
-            self.used.append("llm:openai")
-            offline = [other for other, known in llm.models.items() if not isinstance(known, OpenAiModel)]
-            self._fault(
-                "model",
-                f"was {name!r}, a model of type openai, which this version does not call; "
-                f"scripted and recorded models: {', '.join(offline) or 'none'}",
-            )
-        if isinstance(model, RecordedModel) and not model.folder.is_dir():
-            self._noted("llm", f"models.{name}.folder", f"is {model.folder}, where there is no folder")
-        return name
 
     def _templates(self, kind: TraderKind | None) -> dict[str, Path]:
         entry, folder = self._entry, self._desk.manager_folder
@@ -307,21 +229,8 @@ class TraderReading:
             )
 
 
-def strategy_refusal(name: str, settings: Mapping[str, Any], seed: int) -> str:
-    """Why the library has no such strategy or refuses its settings; empty when it takes them."""
-    from engine.executor.strategies import build  # numpy and TA-Lib: only when a strategy is named
-
-    try:
-        build(name, settings, seed=seed)
-    except ValueError as e:
-        return f"was {name!r}; {e}"
-    return ""
-
-
 def tradable(exchange: SimExchange) -> tuple[str, ...]:
     """The coins for which a simulated venue has instruments; the table's own faults are found where it is checked."""
-    from engine.market.instruments import InstrumentFault, instrument_table
-
     try:
         return tuple(instrument_table(exchange.sim.instruments))
     except InstrumentFault:

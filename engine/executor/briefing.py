@@ -126,9 +126,7 @@ class Briefing(Struct, frozen=True, kw_only=True):
     trades: tuple[TradeBrief, ...]
 
 
-def prompt_columns(
-    series_interval_ms: int, long_interval_ms: int, lacks: Container[str] = ()
-) -> tuple[Column, ...]:
+def prompt_columns(series_interval_ms: int, long_interval_ms: int, lacks: Container[str] = ()) -> tuple[Column, ...]:
     """The columns that a briefing reads, for the market to be told beforehand; ``lacks`` are fields it never has."""
     volume = () if "volume" in lacks else _volume_columns(long_interval_ms)
     return (*_series_columns(series_interval_ms), *_long_columns(long_interval_ms), *volume)

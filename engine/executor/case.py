@@ -193,10 +193,12 @@ class Exposure:
             found: dict[tuple[str, str], Pending] = {}
             for order in self.context.pending:
                 orders = found.setdefault((order.trader, order.coin), Pending())
+                sane = order.remaining >= 0 and SMALLEST <= order.price <= LARGEST
+                remaining = order.remaining if sane else UNKNOWN
                 if order.side == "buy":
-                    orders.buys += order.remaining
+                    orders.buys += remaining
                 else:
-                    orders.sells += order.remaining
+                    orders.sells += remaining
                 orders.top_price = max(orders.top_price, order.price)
             self._pending = found
         return self._pending

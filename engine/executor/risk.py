@@ -159,7 +159,7 @@ def _first_denial(proposal: Proposal, case: Case, checks: Named) -> Denied | Non
     for name, check in checks:
         try:
             detail = check(proposal, case)
-        except ArithmeticError as error:  # Decimal refuses to compare what is not a number
+        except (ArithmeticError, ValueError) as error:  # Decimal neither compares nor converts what is no number
             detail = f"cannot be told, a number is missing or not finite ({type(error).__name__})"
         if detail is not None:
             decision = proposal.decision

@@ -39,6 +39,7 @@ class Exchange(Struct, kw_only=True):
     """One slot of a trader while it is gathered, and as it is kept afterwards."""
 
     trader: str
+    slot_ms: int
     asked_ms: int
     cycle: int
     scale: Decimal = Decimal(1)
@@ -64,13 +65,13 @@ class Conversations:
         self._open: Exchange | None = None
         self._kept: deque[Exchange] = deque(maxlen=NEWEST)
 
-    def opened(self, cycle: int, at_ms: int) -> None:
+    def opened(self, slot_ms: int, cycle: int, at_ms: int) -> None:
         """A slot was opened."""
-        self._open = Exchange(trader=self._trader, asked_ms=at_ms, cycle=cycle)
+        self._open = Exchange(trader=self._trader, slot_ms=slot_ms, asked_ms=at_ms, cycle=cycle)
 
     def answered(self, record: Answered) -> None:
         """A model replied; what comes when the slot is closed already is part of no conversation."""
-        if self._open is not None and not record.late:
+        if self._open is not None and self._open.slot_ms == record.slot_ms:
             self._open.answered = record
 
     def planned(self, record: Planned, bodies: Bodies, scale: Decimal) -> None:
@@ -78,7 +79,7 @@ class Conversations:
 
         The messages are fetched at once, while what has just been stored is still at hand, and read when published.
         """
-        if self._open is not None:
+        if self._open is not None and self._open.slot_ms == record.slot_ms:
             self._open.planned = record
             self._open.prompt = tuple(bodies(reference) for reference in record.prompt.split(",") if reference)
             self._open.scale = scale
@@ -88,8 +89,11 @@ class Conversations:
 
         A reply is, usable or not. Without a model only decisions to do something are: strategies hold most of the time.
         """
-        exchange, self._open = self._open, None
-        if exchange is None or (exchange.answered is None and not _decided(exchange.planned)):
+        exchange = self._open
+        if exchange is None or exchange.slot_ms != record.slot_ms:
+            return None  # another slot was skipped while this one is still under way
+        self._open = None
+        if exchange.answered is None and not _decided(exchange.planned):
             return None
         exchange.closed = record
         exchange.closed_ms = at_ms

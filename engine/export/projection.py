@@ -69,7 +69,8 @@ class Projection:
         self._benchmark = BuyAndHold()
         self._totals = AccountTotals(self.encode)
         self._trades = EncodedList("trades")
-        self._valued_ms: int | None = None
+        self._valued_ms = 0
+        self._hour = 0
         self._documents: dict[str, bytes] = {}
         self._readers: dict[type[Any], Callable[[r.Entry, Any], None]] = {
             r.Configured: self._configured,
@@ -123,7 +124,7 @@ class Projection:
     def _slot_opened(self, entry: r.Entry, record: r.SlotOpened) -> None:
         trader, view = self._trader_of(entry)
         view.invocations += 1
-        view.conversations.opened(view.invocations, entry.ts)
+        view.conversations.opened(record.slot_ms, view.invocations, entry.ts)
         view.analytics.invocation(self._state.ledger(trader), len(self._marks.coins), entry.ts)
         self._changed("analytics", "since-inception-values")
 
@@ -206,8 +207,10 @@ class Projection:
 
     def _values_change(self, at_ms: int) -> None:
         """Before anybody's worth changes: an hour ends with the first such record of a later one."""
-        if self._valued_ms is not None and self._totals.hour(at_ms) > self._totals.hour(self._valued_ms):
+        hour = self._totals.hour(at_ms)
+        if hour > self._hour:
             self._totals.close_hour(self._valued_ms, dict(self._contestants()), self._benchmarks())
+            self._hour = hour
         self._valued_ms = at_ms
         self._changed("account-totals", "positions", "leaderboard")
 
@@ -252,7 +255,7 @@ class Projection:
     def _account_totals(self) -> bytes:
         contestants = dict(self._contestants())
         positions = {trader: self._open_positions(trader) for trader in contestants}
-        return self._totals.document(self._valued_ms or 0, contestants, self._benchmarks(), positions)
+        return self._totals.document(self._valued_ms, contestants, self._benchmarks(), positions)
 
     def _positions(self) -> bytes:
         rows = [

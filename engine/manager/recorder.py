@@ -20,6 +20,7 @@ class Recorder:
         self.clock = clock
         self.sinks = list(sinks)
         self.seq = 0
+        self.waits = True  # False while history is played: nothing suspends, the driver syncs the journal itself
         self.snapshot_ms = -1  # the last instant whose market snapshot was stored
         self._journal = journal
 
@@ -38,7 +39,7 @@ class Recorder:
 
     async def durable(self, seq: int) -> None:
         """Return once everything up to ``seq`` is on disk."""
-        if self._journal is not None:
+        if self._journal is not None and self.waits:
             await self._journal.durable(seq)
 
     def body(self, kind: str, data: bytes) -> str:

@@ -109,11 +109,19 @@ def on_grid(open_ms: Stamps, fields: Mapping[str, Floats], interval_ms: int, fir
     return Bars(interval_ms=interval_ms, open_ms=grid, **spread)
 
 
+def recorded_part(bars: Bars) -> Bars:
+    """The rows from the first to the last that have data."""
+    present = np.flatnonzero(~np.isnan(bars.close))
+    return bars.rows(int(present[0]), int(present[-1]) + 1) if len(present) else bars.rows(0, 0)
+
+
 def resampled(bars: Bars, interval_ms: int) -> Bars | None:
     """Coarser bars made of finer ones, only such as are covered from open to close; ``None`` when there is none.
 
     Rows without data are left out of the bar that they belong to; a bar of nothing else is NaN.
     """
+    if not len(bars):
+        return None
     per = interval_ms // bars.interval_ms
     skipped = -bars.first_ms % interval_ms // bars.interval_ms
     count = (len(bars) - skipped) // per

@@ -9,7 +9,18 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from engine.indicators import compute
-from engine.market.bars import DAY_MS, HOUR_MS, Bars, Floats, Stamps, empty_bars, extended_back, price_of, resampled
+from engine.market.bars import (
+    DAY_MS,
+    HOUR_MS,
+    Bars,
+    Floats,
+    Stamps,
+    empty_bars,
+    extended_back,
+    price_of,
+    recorded_part,
+    resampled,
+)
 from engine.market.funding import Funding
 from engine.market.instruments import instrument_table
 from engine.market.recording import Recording, read_recording, recording_of_arrays
@@ -43,6 +54,7 @@ class HistoryMarket:
         self._bars = dict(bars)
         self._funding = dict(recording.funding)
         self._coarser = recording.coarser
+        self._drawn = recording.drawn
         self._declared: dict[Column, int] = {}
         self._series = {coin: self._series_of(coin) for coin in self.coins}
         self._opens = {coin: of_coin.open.data for coin, of_coin in bars.items()}
@@ -251,7 +263,9 @@ class HistoryMarket:
 
     def _coarser_bars(self, coin: str, interval_ms: int) -> Bars:
         """Bars of a coarser interval: of base bars as far as they go, before that of what coarser recordings add."""
-        found = resampled(self._bars[coin], interval_ms)
+        if coin in self._drawn and interval_ms in self._drawn[coin]:
+            return self._drawn[coin][interval_ms]
+        found = resampled(recorded_part(self._bars[coin]), interval_ms)
         for older in self._coarser.get(coin, ()):
             if interval_ms % older.interval_ms == 0:
                 found = extended_back(found, resampled(older, interval_ms))

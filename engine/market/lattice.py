@@ -13,10 +13,10 @@ from msgspec import Struct
 
 from engine.market.noise import Floats, Indices, bell, drifting, keys, uniform
 
-TICK_MS = 4_000
-TOP_LEVEL = 22  # cells of 194 days
-VOLATILITY_LEVEL = 11  # below: scaled by a volatility that changes every 2.3 hours
-TREND_LEVEL = 15  # from there down to the level above: trends, in regimes of 36 hours
+TICK_MS = 1_000
+TOP_LEVEL = 24  # cells of 194 days
+VOLATILITY_LEVEL = 13  # below: scaled by a volatility that changes every 2.3 hours
+TREND_LEVEL = 17  # from there down to the level above: trends, in regimes of 36 hours
 YEAR_MS = 365.25 * 86_400_000
 
 _ANCHOR_DEVIATION = 0.16  # of the logarithm of the price at the ends of the longest cells

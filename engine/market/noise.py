@@ -31,7 +31,8 @@ def hashed(key: Keys, index: Indices) -> Keys:
     bits = key + index.astype(np.uint64) * _GOLDEN
     bits = (bits ^ (bits >> _SHIFTS[0])) * _FIRST
     bits = (bits ^ (bits >> _SHIFTS[1])) * _SECOND
-    return bits ^ (bits >> _SHIFTS[2])
+    mixed: Keys = bits ^ (bits >> _SHIFTS[2])
+    return mixed
 
 
 def bell(key: Keys, index: Indices) -> Floats:

@@ -19,6 +19,7 @@ Rows = dict[str, dict[int, CandleRows]]  # by coin and interval
 class Recording(Struct, frozen=True, kw_only=True):
     """Per coin its base bars, all coins on one grid, and coarser bars (finest first) to warm indicators up with.
 
+    ``drawn`` holds coarser bars, by interval, of a market that makes its own: there nothing is resampled.
     Decisions may fall from ``first_ms`` to ``last_ms``; what is older only warms up.
     """
 
@@ -28,6 +29,7 @@ class Recording(Struct, frozen=True, kw_only=True):
     instruments: Mapping[str, Instrument]
     first_ms: int
     last_ms: int
+    drawn: Mapping[str, Mapping[int, Bars]] = {}
 
 
 def read_recording(
@@ -43,8 +45,9 @@ def read_recording(
 
     The base bars are of ``base_interval_ms``, else of the finest interval that every coin has over the time asked for.
     Without ``from_ms`` decisions begin when the coin that was listed last has closed a bar; without ``to_ms`` they end
-    with the file that ends first (with ``allow_gaps`` the last). Raises ``HistoryFault`` with all faults of all files; with ``allow_gaps`` missing rows, and files
-    that do not cover the time asked for, leave a coin without data there instead.
+    with the file that ends first (with ``allow_gaps`` the last). Raises ``HistoryFault`` with all faults of all files;
+    with ``allow_gaps`` missing rows, and files that do not cover the time asked for, leave a coin without data there
+    instead.
     """
     files = survey(folder)
     chosen = _chosen(files, instruments, coins)

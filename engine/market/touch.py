@@ -27,7 +27,7 @@ def touch_inside(
     coin: str, price: Decimal, at_ms: int, open_ms: int, interval_ms: int, low: float, high: float
 ) -> Touch:
     """A touch of a price that the bar at that instant contains. Raises ``ValueError`` for one that it does not."""
-    if not low <= price <= high:
+    if not low <= float(price) <= high:
         raise ValueError(f"{coin}: {price} at {at_ms} lies outside of the bar that opened at {open_ms}: {low}..{high}")
     return Touch(price, at_ms, open_ms + interval_ms)
 

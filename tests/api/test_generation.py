@@ -222,6 +222,24 @@ def test_a_folder_of_flat_files_is_generation_zero(tmp_path: Path) -> None:
     assert opened.created_ms == (tmp_path / "trades.json").stat().st_mtime_ns // 1_000_000
 
 
+def test_a_first_publication_while_flat_files_are_being_read_is_opened_by_its_manifest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_bytes = Path.read_bytes
+
+    def overtaken(path: Path) -> bytes:
+        if path.name == "trades.json" and path.parent == tmp_path:
+            publish(tmp_path, {"trades": b"new"}, head=HEAD, now_ms=1)
+        return read_bytes(path)
+
+    (tmp_path / "trades.json").write_bytes(b"old")
+    monkeypatch.setattr(Path, "read_bytes", overtaken)
+
+    opened = open_generation(tmp_path)
+
+    assert (opened.number, opened.head, opened.documents) == (1, HEAD, {"trades": b"new"})
+
+
 def test_a_folder_that_is_empty_or_not_there_has_no_documents(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         opened = open_generation(folder)

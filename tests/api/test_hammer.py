@@ -3,6 +3,8 @@
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -31,23 +33,28 @@ for number in range(1, int(sys.argv[2]) + 1):
 """
 
 
-def publishing(folder: Path, generations: int, keep_retired_ms: int) -> subprocess.Popen[bytes]:
+@contextmanager
+def publishing(folder: Path, generations: int, keep_retired_ms: int) -> Iterator[subprocess.Popen[bytes]]:
     arguments = [str(folder), str(generations), str(keep_retired_ms)]
-    return subprocess.Popen([sys.executable, "-c", PUBLISHER, *arguments], cwd=PROJECT_ROOT)
+    with subprocess.Popen([sys.executable, "-c", PUBLISHER, *arguments], cwd=PROJECT_ROOT) as publisher:
+        try:
+            yield publisher
+        finally:
+            publisher.kill()
 
 
 def test_a_reader_in_another_process_never_opens_a_torn_or_mixed_set(tmp_path: Path) -> None:
-    publisher = publishing(tmp_path, GENERATIONS, keep_retired_ms=600_000)
     seen = []
 
-    opened = open_generation(tmp_path)
-    while publisher.poll() is None:
-        opened = open_generation(tmp_path, opened)
-        if opened.documents:
-            assert opened.head is not None
-            assert {number_in(content) for content in opened.documents.values()} == {opened.number}
-            assert opened.head.seq == opened.number
-            seen.append(opened.number)
+    with publishing(tmp_path, GENERATIONS, keep_retired_ms=600_000) as publisher:
+        opened = open_generation(tmp_path)
+        while publisher.poll() is None:
+            opened = open_generation(tmp_path, opened)
+            if opened.documents:
+                assert opened.head is not None
+                assert {number_in(content) for content in opened.documents.values()} == {opened.number}
+                assert opened.head.seq == opened.number
+                seen.append(opened.number)
 
     assert publisher.returncode == 0
     assert seen == sorted(seen)
@@ -57,27 +64,24 @@ def test_a_reader_in_another_process_never_opens_a_torn_or_mixed_set(tmp_path: P
 
 def test_a_reader_that_is_overtaken_by_the_collection_of_blobs_opens_the_next_set(tmp_path: Path) -> None:
     # One set a second by its own clock: blobs stay for three sets after their last, about as long as a reader reads.
-    publisher = publishing(tmp_path, GENERATIONS, keep_retired_ms=3000)
-
-    while publisher.poll() is None:
-        opened = open_generation(tmp_path)
-        assert len({number_in(content) for content in opened.documents.values()}) <= 1
+    with publishing(tmp_path, GENERATIONS, keep_retired_ms=3000) as publisher:
+        while publisher.poll() is None:
+            opened = open_generation(tmp_path)
+            assert len({number_in(content) for content in opened.documents.values()}) <= 1
 
     assert publisher.returncode == 0
     assert len(list((tmp_path / "blobs").iterdir())) == 8 * (1 + 3)
 
 
 def test_a_client_of_the_server_never_sees_the_number_go_back_nor_two_sets_in_one_answer(tmp_path: Path) -> None:
-    with serving(tmp_path) as client:
-        publisher = publishing(tmp_path, GENERATIONS, keep_retired_ms=600_000)
-        seen = []
+    seen = []
 
+    with serving(tmp_path) as client, publishing(tmp_path, GENERATIONS, keep_retired_ms=600_000) as publisher:
         while publisher.poll() is None:
             answer = client.get("/api/trades")
             number = int(answer.headers["x-snapshot-generation"])
-            if number:
-                assert answer.json()["set"] == number
-                seen.append(number)
+            assert answer.json().get("set", 0) == number
+            seen.append(number)
         wait_until(lambda: generation_served(client) == GENERATIONS)
 
     assert seen == sorted(seen)

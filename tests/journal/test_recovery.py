@@ -300,7 +300,7 @@ def test_a_checkpoint_that_the_journal_does_not_hold_is_refused() -> None:
 
 
 def run(disk: FaultyDisk, records: int = 8) -> int:
-    """Append records, waiting for two out of three, until all are there or the power fails; the last one known durable."""
+    """Append records, waiting for two of three, until all are there or the power fails; the last one known durable."""
     durable = 0
     try:
         journal, recovery = InlineJournal.open(FOLDER, segment_bytes=SEGMENT_BYTES, fs=disk)

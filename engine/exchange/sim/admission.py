@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from engine.exchange.sim.costs import ZERO
 from engine.model.instrument import Instrument, on_price_grid
-from engine.model.order import Order, Rejected
+from engine.model.order import Order, Rejected, Side
 
 FURTHEST = Decimal("0.95")  # of the mark: a limit further away is refused
 TRIGGERS = ("stop_market", "take_profit_market")
@@ -87,3 +87,8 @@ def exposure_after(held: Decimal, signed_quantity: Decimal) -> tuple[Decimal, bo
     after = held + signed_quantity
     flips = held != ZERO and after != ZERO and (after > 0) != (held > 0)
     return after, flips or abs(after) > abs(held), flips
+
+
+def is_worse(price: Decimal, limit: Decimal, side: Side) -> bool:
+    """Whether a price is worse than a limit for whoever trades on this side."""
+    return price > limit if side == "buy" else price < limit

@@ -58,12 +58,12 @@ class Costs:
     def taken_price(
         self, mid: Decimal, side: Side, quantity: Decimal, bar_volume: float, instrument: Instrument
     ) -> Decimal:
-        """The average price of an order that takes ``quantity`` at once: the middle moved by half the spread and by impact.
+        """The average price of an order that takes ``quantity`` at once: the middle, half the spread and impact.
 
-        impact = impact_bps x sqrt(quantity / bar volume), the square-root law of market impact (Almgren et al., Direct
-        Estimation of Equity Market Impact, 2005; Bouchaud et al., Trades, Quotes and Prices, 2018). The result is rounded
-        against the order to the finest price step; without costs it is the middle itself, unrounded. Where the volume is not
-        known the order is taken to be as large as the bar.
+        impact = impact_bps x sqrt(quantity / bar volume), the square-root law of market impact (Almgren et al.,
+        Direct Estimation of Equity Market Impact, 2005; Bouchaud et al., Trades, Quotes and Prices, 2018). The result
+        is rounded against the order to the finest price step; without costs it is the middle itself, unrounded. Where
+        the volume is not known the order is taken to be as large as the bar.
         """
         if self._impact:
             share = float(quantity) / bar_volume if 0 < bar_volume < math.inf else 1.0

@@ -1,8 +1,8 @@
-"""How an order becomes a fill: whether the account can bear it, what it costs, and what it does to the orders that rest."""
+"""How an order becomes a fill: whether the account can bear it, and what it does to the orders that rest."""
 
 from decimal import ROUND_CEILING, Decimal
 
-from engine.exchange.sim.admission import TRIGGERS, exposure_after
+from engine.exchange.sim.admission import TRIGGERS, exposure_after, is_worse
 from engine.exchange.sim.costs import MICRO, ZERO
 from engine.exchange.sim.ledger import Resting
 from engine.exchange.sim.margin import cross_initial_usd, cross_value_usd
@@ -96,9 +96,9 @@ def fill_of(
 def follow(venue: Venue, coin: str, side: Side, quantity: Decimal, price: Decimal, *, matched: str) -> Follow:
     """What a fill does to the account's other resting orders in this coin: those that changed, and the ends of others.
 
-    Reduce-only orders shrink with the position and end as ``reduceOnlyCanceled`` when nothing is left to reduce; an own
-    order that the fill would have traded with ends as ``selfTradeCanceled``, as at Hyperliquid. ``matched`` is the client
-    order id of the order that was filled; it is left alone.
+    Reduce-only orders shrink with the position and end as ``reduceOnlyCanceled`` when nothing is left to reduce; an
+    own order that the fill would have traded with ends as ``selfTradeCanceled``, as at Hyperliquid. ``matched`` is
+    the client order id of the order that was filled; it is left alone.
     """
     after = held(venue, coin) + (quantity if side == "buy" else -quantity)
     changed: list[Resting] = []
@@ -113,9 +113,8 @@ def follow(venue: Venue, coin: str, side: Side, quantity: Decimal, price: Decima
                 ended.append((name, canceled(resting, "reduceOnlyCanceled")))
             elif room < resting.remaining:
                 changed.append(with_remaining(resting, room))
-        elif order.side != side and order.style in ("limit_gtc", "post_only"):
-            if order.limit_price <= price if side == "buy" else order.limit_price >= price:
-                ended.append((name, canceled(resting, "selfTradeCanceled")))
+        elif order.side != side and order.style not in TRIGGERS and not is_worse(order.limit_price, price, side):
+            ended.append((name, canceled(resting, "selfTradeCanceled")))
     return tuple(changed), tuple(ended)
 
 
@@ -138,8 +137,8 @@ def canceled(resting: Resting, reason: str) -> Canceled:
 def match_resting(venue: Venue, resting: Resting, price: Decimal, bar_volume: float, at_ms: int) -> None:
     """Execute a resting order that the market has reached at ``price``.
 
-    A limit order is filled at its limit as a maker; what the bar's volume does not cover goes on resting. A trigger order
-    takes from the market at ``price`` moved by spread and impact; what is not covered then ends with it.
+    A limit order is filled at its limit as a maker; what the bar's volume does not cover goes on resting. A trigger
+    order takes from the market at ``price`` moved by spread and impact; what is not covered then ends with it.
     """
     order = resting.order
     coin = order.coin

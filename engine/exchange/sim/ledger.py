@@ -1,9 +1,9 @@
 """The simulated venue's own account, as a fold of changes: what it holds, what rests, what it ever answered.
 
-The algebra is that of Hyperliquid's ``clearinghouseState``: per coin a signed size and an entry price, and raw USD, which a
-purchase takes from and a sale adds to, so that account value = raw USD + sum of size x mark. It shares nothing with the books of
-the engine, whose judge it is. Everything is exact; the only roundings are those of fees, funding and isolated margin, each to a
-millionth of a dollar.
+The algebra is that of Hyperliquid's ``clearinghouseState``: per coin a signed size and an entry price, and raw USD,
+which a purchase takes from and a sale adds to, so that account value = raw USD + sum of size x mark. It shares
+nothing with the books of the engine, whose judge it is. Everything is exact; the only roundings are those of fees,
+funding and isolated margin, each to a millionth of a dollar.
 """
 
 from bisect import bisect_left, insort
@@ -14,7 +14,9 @@ from msgspec import Struct
 from engine.exchange.sim.costs import MICRO, ZERO
 from engine.model.order import Accepted, Fill, FundingPayment, MarginMode, Order, OrderReport, SetLeverage
 
-HISTORY = 10_000  # fills, funding bookings and orders that are still told after a compaction, as many as the venue keeps
+HISTORY = (
+    10_000  # fills, funding bookings and orders that are still told after a compaction, as many as the venue keeps
+)
 NONCES = 100  # the highest nonces of a signer that the venue remembers
 
 
@@ -45,8 +47,8 @@ class Holding(Struct, kw_only=True, gc=False):
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What happened to the account at once: all of it or nothing. One line of the log.
 
-    ``at_ms`` is when it happened, ``played_ms`` how far the bars have been played. ``reports`` are what the venue now says
-    about orders; an order that does not rest any more is taken out of those that do.
+    ``at_ms`` is when it happened, ``played_ms`` how far the bars have been played. ``reports`` are what the venue now
+    says about orders; an order that does not rest any more is taken out of those that do.
     """
 
     number: int
@@ -64,8 +66,8 @@ class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Ledger(Struct, kw_only=True):
     """The account. Changed by ``apply`` alone, except for ``played_ms``, which moves when nothing happened in a bar.
 
-    ``raw_usd`` is cash and the cost of everything held on cross margin. ``latest_ms`` never decreases, so that fills and
-    funding stay in the order of time. ``nonces`` are the highest ones used, in order.
+    ``raw_usd`` is cash and the cost of everything held on cross margin. ``latest_ms`` never decreases, so that fills
+    and funding stay in the order of time. ``nonces`` are the highest ones used, in order.
     """
 
     number: int = 0
@@ -182,7 +184,7 @@ class Ledger(Struct, kw_only=True):
         self.raw_usd -= margin
 
     def _trade_isolated(self, holding: Holding, bought: Decimal, price: Decimal) -> None:
-        """Increase, reduce, close or flip; what a reduction frees is its share of the equity at the fill, rounded down."""
+        """Increase, reduce, close or flip; a reduction frees its share of the equity at the fill, rounded down."""
         held = holding.size
         if (held > 0) == (bought > 0):
             self._isolate(holding, bought, price)

@@ -17,8 +17,8 @@ def liquidate(venue: Venue, before: Marks, now: Marks, at_ms: int, *, jumped: bo
     """Liquidate every pool that the marks ``now`` leave below maintenance; whether there was one.
 
     The price moved there from ``before``. When it went the whole way, the positions are closed where maintenance was
-    crossed; when it ``jumped``, where it is now. Closing costs half the spread, the taker fee and the liquidation fee. A pool
-    never ends below zero: beyond that price the venue's backstop takes over.
+    crossed; when it ``jumped``, where it is now. Closing costs half the spread, the taker fee and the liquidation
+    fee. A pool never ends below zero: beyond that price the venue's backstop takes over.
     """
     found = False
     for pool in pools(venue.ledger):
@@ -32,7 +32,8 @@ def liquidate(venue: Venue, before: Marks, now: Marks, at_ms: int, *, jumped: bo
 def _crossing(venue: Venue, pool: Pool, before: Marks, now: Marks) -> dict[str, Decimal]:
     """The marks on the straight way from ``before`` to ``now`` where the pool has exactly its maintenance.
 
-    The excess is concave on that way, so the root of the chord never lies beyond the true one and the search closes in on it.
+    The excess is concave on that way, so the root of the chord never lies beyond the true one and the search closes
+    in on it.
     """
     start, at_start = ZERO, excess_usd(pool, before, venue.instruments)
     if at_start <= 0:
@@ -53,7 +54,7 @@ def _between(pool: Pool, before: Marks, now: Marks, part: Decimal) -> dict[str, 
 
 
 def _close(venue: Venue, pool: Pool, before: Marks, marks: Mapping[str, Decimal], at_ms: int) -> None:
-    """Close all positions of a pool as the venue does, without anybody's order, and cancel the orders that rest on them."""
+    """Close all positions of a pool, without anybody's order, and cancel the orders that rest on them."""
     prices = {}
     for coin, holding in pool.holdings.items():
         side: Side = "sell" if holding.size > 0 else "buy"

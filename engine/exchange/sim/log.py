@@ -1,8 +1,9 @@
-"""The simulated venue's durable log: one JSON line a change, and now and then the whole account in one file.
+"""The simulated venue's durable log: a JSON line for what happened at once, now and then the account in one file.
 
-``changes.jsonl`` is append-only; ``account.json`` holds the account as of the change whose number it carries, and is replaced
-by renaming. Lines up to that number are skipped when read, so a crash between the two steps of a compaction loses nothing and
-counts nothing twice. A last line without its end was never answered for and is cut off; any other fault refuses to start.
+``changes.jsonl`` is append-only; ``account.json`` holds the account as of the change whose number it carries, and is
+replaced by renaming. Lines up to that number are skipped when read, so a crash between the two steps of a compaction
+loses nothing and counts nothing twice. A last line without its end was never answered for and is cut off; any other
+fault refuses to start.
 """
 
 import fcntl
@@ -56,36 +57,40 @@ class SimLog:
             if not line.endswith(b"\n"):
                 break
             try:
-                change = msgspec.json.decode(line, type=Change)
+                changes = msgspec.json.decode(line, type=tuple[Change, ...])
             except msgspec.MsgspecError as error:
                 raise SimLogFault(f"{self._changes} line {place}: {error}") from error
             end += len(line)
-            if change.number <= ledger.number:
-                continue
-            if change.number != ledger.number + 1:
-                raise SimLogFault(f"{self._changes} line {place}: change {change.number} follows {ledger.number}")
-            ledger.apply(change)
             self._lines += 1
+            for change in changes:
+                if change.number <= ledger.number:
+                    continue
+                if change.number != ledger.number + 1:
+                    raise SimLogFault(f"{self._changes} line {place}: change {change.number} follows {ledger.number}")
+                ledger.apply(change)
         if end < len(content):
             os.ftruncate(self._handle, end)
             os.fsync(self._handle)
         return ledger
 
-    def append(self, change: Change) -> None:
-        """Write one line; it is durable after ``sync``. Raises ``SimLogFault``, after which nothing is written any more."""
-        line = self._encoder.encode(change) + b"\n"
+    def append(self, changes: tuple[Change, ...]) -> None:
+        """Write what happened at once as one line; it is durable after ``sync``.
+
+        Raises ``SimLogFault``, after which nothing is written any more.
+        """
+        line = self._encoder.encode(changes) + b"\n"
         self._guarded(lambda: _write_all(self._handle, line))
         self._unsynced = True
         self._lines += 1
 
     def sync(self) -> None:
-        """Return once everything appended is on disk. Raises ``SimLogFault``."""
-        if self._unsynced:
+        """Return once everything appended is on disk. Raises ``SimLogFault``, also when an earlier write failed."""
+        if self._unsynced or self._broken:
             self._guarded(lambda: os.fdatasync(self._handle))
             self._unsynced = False
 
     def compact(self, ledger: Ledger) -> None:
-        """When the log has grown long: write the account to its own file and begin the log anew. Raises ``SimLogFault``."""
+        """When the log is long, write the account to its own file and begin the log anew. Raises ``SimLogFault``."""
         if self._lines < self._compact_after:
             return
         self.sync()

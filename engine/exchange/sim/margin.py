@@ -1,4 +1,4 @@
-"""Margin at given marks: account value, initial and maintenance margin, liquidation prices, and how far marks may move."""
+"""Margin at given marks: account value, initial and maintenance margin, liquidation, how far marks may move."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_FLOOR, Decimal
@@ -55,7 +55,8 @@ def excess_usd(pool: Pool, marks: Marks, instruments: Instruments) -> Decimal:
 def maintenance_usd(notional_usd: Decimal, tiers: Sequence[MarginTier]) -> Decimal:
     """Half the initial margin at the highest leverage, each slice of the notional by the tier in which it lies.
 
-    Source: Hyperliquid, "Margin tiers"; summing slices is the same as its rate and deduction, which exist to be continuous.
+    Source: Hyperliquid, "Margin tiers"; summing slices is the same as its rate and deduction, which exist to be
+    continuous.
     """
     if len(tiers) == 1:
         return notional_usd / (2 * tiers[0].max_leverage)
@@ -84,16 +85,19 @@ def cross_initial_usd(ledger: Ledger, marks: Marks) -> Decimal:
 
 
 def withdrawable_usd(ledger: Ledger, marks: Marks) -> Decimal:
-    """max(0, cross account value - max(initial margin, a tenth of the cross notional)). Source: Hyperliquid, "Margining"."""
+    """Cross account value less the larger of initial margin and a tenth of the notional, never below 0.
+
+    Source: Hyperliquid, "Margining".
+    """
     notional = sum([abs(held.size) * marks[coin] for coin, held in _cross(ledger)], ZERO)
     return max(ZERO, cross_value_usd(ledger, marks) - max(cross_initial_usd(ledger, marks), notional / 10))
 
 
 def liquidation_price(ledger: Ledger, coin: str, marks: Marks, instruments: Instruments) -> Decimal | None:
-    """The mark of this coin at which its pool has no more than maintenance, other marks unchanged; ``None`` when unreachable.
+    """The mark of this coin at which its pool has just its maintenance, other marks unchanged; ``None`` if unreachable.
 
-    Within a tier maintenance is linear in the price, so each tier gives one candidate, which counts when its notional lies in
-    that tier. Algebraically this is Hyperliquid's mark - side x margin available / size / (1 - rate x side).
+    Within a tier maintenance is linear in the price, so each tier gives one candidate, which counts when its notional
+    lies in that tier. Algebraically this is Hyperliquid's mark - side x margin available / size / (1 - rate x side).
     """
     holding = ledger.holdings[coin]
     pool = next(pool for pool in pools(ledger) if coin in pool.holdings)
@@ -116,8 +120,9 @@ def liquidation_price(ledger: Ledger, coin: str, marks: Marks, instruments: Inst
 def band(pool: Pool, marks: Marks, instruments: Instruments) -> Decimal:
     """By which fraction all marks may move, each in its worst direction, before maintenance is touched; rounded down.
 
-    Equity falls by at most the fraction of the whole notional; maintenance grows by at most that notional at the rate of the
-    highest tier. Never too large: for a single position with one tier it is exact on the losing side of a short.
+    Equity falls by at most the fraction of the whole notional; maintenance grows by at most that notional at the rate
+    of the highest tier. Never too large: for a single position with one tier it is exact on the losing side of a
+    short.
     """
     spare = excess_usd(pool, marks, instruments)
     if spare <= 0:

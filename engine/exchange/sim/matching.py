@@ -13,12 +13,13 @@ Leg = tuple[Decimal, Decimal]
 def legs(bar: Bar, held: Decimal) -> tuple[Leg, ...]:
     """The way the price is taken to have gone through a bar: open, the extreme that hurts, the other one, close.
 
-    The first leg is the gap: the open alone. A long position is hurt by the low, a short one by the high; an account that
-    holds nothing meets the low first.
+    The first leg is the gap: the open alone. A long position is hurt by the low, a short one by the high; an account
+    that holds nothing meets the low first. The last leg is the close alone, for what is too young for the rest of the
+    bar.
     """
     opened, high, low, close = (price_of(value) for value in (bar.open, bar.high, bar.low, bar.close))
     worst, best = (high, low) if held < 0 else (low, high)
-    return (opened, opened), (opened, worst), (worst, best), (best, close)
+    return (opened, opened), (opened, worst), (worst, best), (best, close), (close, close)
 
 
 def price_of(value: float) -> Decimal:
@@ -41,9 +42,10 @@ def reaches(bar: Bar, resting: Resting) -> bool:
 def first_reached(resting: Iterable[Resting], done: Mapping[int, object], leg: Leg) -> tuple[Resting, Decimal] | None:
     """The first order that the price meets on a leg, and the price there; ``None`` when it meets none.
 
-    A trigger fires when it is touched. A limit order is filled only when the price goes through it: who stands in the queue
-    at the extreme of a bar cannot be known. An order that lies behind the start has been jumped over: it is met at the
-    start. Of two at one price the stop comes first, then the older one. ``done`` holds the order ids met in this bar.
+    A trigger fires when it is touched. A limit order is filled only when the price goes through it: who stands in the
+    queue at the extreme of a bar cannot be known. An order that lies behind the start has been jumped over: it is met
+    at the start. Of two at one price the stop comes first, then the older one. ``done`` holds the order ids met in
+    this bar.
     """
     start, end = leg
     best: tuple[tuple[Decimal, bool, int], Resting, Decimal] | None = None

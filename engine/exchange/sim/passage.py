@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from decimal import ROUND_FLOOR, Decimal
 
+from engine.exchange.sim.admission import TRIGGERS
 from engine.exchange.sim.costs import MICRO
-from engine.exchange.sim.execution import canceled, match_resting
-from engine.exchange.sim.ledger import Resting
+from engine.exchange.sim.execution import canceled, held, match_resting
 from engine.exchange.sim.liquidation import liquidate
 from engine.exchange.sim.margin import band, pools
-from engine.exchange.sim.matching import Leg, first_reached, legs, level, price_of, reaches
+from engine.exchange.sim.matching import Leg, first_reached, legs, price_of, reaches
 from engine.exchange.sim.venue import HOUR_MS, Venue
 from engine.model.market import Bar
 from engine.model.order import FundingPayment
@@ -33,14 +33,18 @@ def advance(venue: Venue, now_ms: int) -> None:
         closing = _bars(venue, after_ms, now_ms)
         instants = [*closing, *_hours(venue, after_ms, now_ms), *_expiries(venue, after_ms, now_ms)]
         for instant_ms in sorted(dict.fromkeys(instants)):
+            venue.begin()
+            ledger.played_ms = instant_ms
             if instant_ms in closing:
                 _play(venue, closing[instant_ms], instant_ms)
-            ledger.played_ms = instant_ms
             if instant_ms % HOUR_MS == 0:
                 fund(venue, instant_ms)
             _expire(venue, instant_ms)
+            venue.finish()
+        venue.begin()
         ledger.played_ms = now_ms
         _look(venue, now_ms)
+        venue.finish()
     ledger.played_ms = now_ms
     venue.note_time()
     venue.sync()
@@ -81,9 +85,7 @@ def fund(venue: Venue, hour_ms: int) -> None:
             continue
         usd = (-holding.size * marks[coin] * rate).quantize(MICRO, rounding=ROUND_FLOOR)
         payments.append(
-            FundingPayment(
-                coin=coin, time_ms=hour_ms, usd=usd, quantity=holding.size, rate=rate, price=marks[coin]
-            )
+            FundingPayment(coin=coin, time_ms=hour_ms, usd=usd, quantity=holding.size, rate=rate, price=marks[coin])
         )
     if payments:
         venue.commit(hour_ms, funding=tuple(payments))
@@ -119,7 +121,9 @@ def _hours(venue: Venue, after_ms: int, until_ms: int) -> list[int]:
 
 def _expiries(venue: Venue, after_ms: int, until_ms: int) -> list[int]:
     expiries = [resting.order.expires_ms for resting in venue.ledger.resting.values()]
-    return [max(expires_ms, after_ms + 1) for expires_ms in expiries if expires_ms is not None and expires_ms <= until_ms]
+    return [
+        max(expires_ms, after_ms + 1) for expires_ms in expiries if expires_ms is not None and expires_ms <= until_ms
+    ]
 
 
 def _expire(venue: Venue, instant_ms: int) -> None:
@@ -145,32 +149,38 @@ def _play(venue: Venue, bars: Bars, close_ms: int) -> None:
         for coin, bar in bars.items():
             venue.marks[coin] = price_of(bar.close)
         return
-    ways = {}
-    for coin, bar in bars.items():
-        holding = ledger.holdings.get(coin)
-        way = legs(bar, holding.size if holding is not None else Decimal(0))
-        if holding is not None and holding.grown_ms > bar.open_ms:
-            way = ((way[3][1], way[3][1]),) * 4
-        ways[coin] = way
+    venue.calm = None
+    ways = {coin: legs(bar, held(venue, coin)) for coin, bar in bars.items()}
+    young = [
+        coin for coin, bar in bars.items() if coin in ledger.holdings and ledger.holdings[coin].grown_ms > bar.open_ms
+    ]
     met: dict[int, None] = {}
-    for place in range(4):
+    for place, last in enumerate((False, False, False, False, True)):
         at_ms = min(bar.open_ms for bar in bars.values()) if place == 0 else close_ms - 1
-        before = _marks(venue)
         for coin, way in ways.items():
-            _walk(venue, coin, bars[coin], way[place], met, at_ms)
-        ends = {coin: way[place][1] for coin, way in ways.items()}
-        if place == 2:
-            continue  # the extreme that helps liquidates nobody; whoever turned around in it is checked at the close
-        now = before | ends
-        liquidate(venue, _marks(venue) | {coin: way[place][0] for coin, way in ways.items()}, now, at_ms, jumped=place == 0)
+            _walk(venue, coin, way[place], met, at_ms, bars[coin].volume, None if last else bars[coin].open_ms)
+        starts = {coin: way[4 if coin in young else place][0] for coin, way in ways.items()}
+        ends = {coin: way[4 if coin in young else place][1] for coin, way in ways.items()}
+        if place != 2:  # the extreme that helps liquidates nobody; whoever turned around in it is checked at the close
+            before = _marks(venue)
+            liquidate(venue, before | starts, before | ends, at_ms, jumped=place == 0)
         venue.marks.update(ends)
 
 
-def _walk(venue: Venue, coin: str, bar: Bar, leg: Leg, met: dict[int, None], at_ms: int) -> None:
-    """Move one coin's price along a leg and execute what it meets; margin is checked at each price where something is met."""
+def _walk(
+    venue: Venue, coin: str, leg: Leg, met: dict[int, None], at_ms: int, volume: float, placed_by_ms: int | None
+) -> None:
+    """Move one coin's price along a leg and execute what it meets; margin is checked at each price met.
+
+    Only orders placed by ``placed_by_ms`` are met, where that is given.
+    """
     start, end = leg
-    while True:
-        orders = [resting for resting in venue.ledger.resting.values() if _is_met_by(resting, coin, bar, end)]
+    while venue.ledger.resting:
+        orders = [
+            resting
+            for resting in venue.ledger.resting.values()
+            if resting.order.coin == coin and (placed_by_ms is None or resting.placed_ms <= placed_by_ms)
+        ]
         found = first_reached(orders, met, (start, end))
         if found is None:
             return
@@ -180,14 +190,9 @@ def _walk(venue: Venue, coin: str, bar: Bar, leg: Leg, met: dict[int, None], at_
         if liquidate(venue, before, before | {coin: price}, at_ms, jumped=False):
             continue
         met[resting.order_id] = None
-        traded = level(resting) if resting.order.trigger_price is None else price
-        match_resting(venue, resting, traded, bar.volume, at_ms)
+        traded = price if resting.order.style in TRIGGERS else resting.order.limit_price
+        match_resting(venue, resting, traded, volume, at_ms)
         start = price
-
-
-def _is_met_by(resting: Resting, coin: str, bar: Bar, end: Decimal) -> bool:
-    """Whether the order lay in the way of this bar: one that was placed after the open meets the close alone."""
-    return resting.order.coin == coin and (resting.placed_ms <= bar.open_ms or end == price_of(bar.close))
 
 
 def _look(venue: Venue, now_ms: int) -> None:
@@ -196,13 +201,11 @@ def _look(venue: Venue, now_ms: int) -> None:
     met: dict[int, None] = {}
     for coin in _watched(venue):
         quote = venue.quote(coin, now_ms)
-        if quote is None:
-            continue
-        price = float(quote.price)
-        point = Bar(open_ms=now_ms, open=price, high=price, low=price, close=price, volume=quote.bar_volume)
-        if venue.ledger.resting:
-            _walk(venue, coin, point, (quote.price, quote.price), met, now_ms)
-    liquidate(venue, before, venue.refresh_marks(now_ms), now_ms, jumped=True)
+        if quote is not None:
+            _walk(venue, coin, (quote.price, quote.price), met, now_ms, quote.bar_volume, None)
+    if not _harmless(venue, {}):
+        venue.calm = None
+        liquidate(venue, before, _marks(venue), now_ms, jumped=True)
 
 
 def _marks(venue: Venue) -> dict[str, Decimal]:
@@ -213,17 +216,30 @@ def _marks(venue: Venue) -> dict[str, Decimal]:
 
 
 def _harmless(venue: Venue, bars: Mapping[str, Bar]) -> bool:
-    """Whether no bar comes near an order or the liquidation band: then there is nothing to work out exactly."""
+    """Whether neither the marks nor any bar come near an order or liquidation: then nothing is to be worked out."""
     for resting in venue.ledger.resting.values():
         bar = bars.get(resting.order.coin)
         if bar is not None and reaches(bar, resting):
             return False
+    for coin, (lowest, highest) in _calm(venue).items():
+        mark = float(venue.marks[coin])
+        bar = bars.get(coin)
+        if not (lowest < mark < highest) or (bar is not None and not (lowest < bar.low and bar.high < highest)):
+            return False
+    return True
+
+
+def _calm(venue: Venue) -> dict[str, tuple[float, float]]:
+    """Between which prices each coin held may move without any liquidation, until the account changes."""
+    number = venue.ledger.number
+    if venue.calm is not None and venue.calm[0] == number:
+        return venue.calm[1]
     marks = _marks(venue)
+    ranges = {}
     for pool in pools(venue.ledger):
         room = float(band(pool, marks, venue.instruments)) - _SAFETY
         for coin in pool.holdings:
-            bar = bars.get(coin)
             mark = float(marks[coin])
-            if bar is not None and not (mark * (1 - room) < bar.low and bar.high < mark * (1 + room)):
-                return False
-    return True
+            ranges[coin] = (mark * (1 - room), mark * (1 + room))
+    venue.calm = (number, ranges)
+    return ranges

@@ -8,13 +8,13 @@ from engine.model.market import Bar, Quote
 
 
 class SimMarket(Protocol):
-    """The one market of a simulated venue account. Every answer depends on the instant asked for, never on a later one."""
+    """The one market of a simulated account. Every answer depends on the instant asked for, never on a later one."""
 
     def quote(self, coin: str, now_ms: int) -> Quote | None:
         """The middle price at ``now_ms``; ``None`` when there was none, as for a coin that is not traded any more.
 
-        Over bars it is the open of the bar that opens at or was opened last before ``now_ms``, or a price inside that bar
-        which the driver says has been touched.
+        Over bars it is the open of the bar that opens at or was opened last before ``now_ms``, or a price inside that
+        bar which the driver says has been touched.
         """
         ...
 

@@ -8,15 +8,15 @@ from engine.model.order import MarginMode
 
 
 class SimSettings(Struct, frozen=True, kw_only=True):
-    """The terms of one simulated account. Basis points are of the notional or of the middle price; 0 switches a cost off.
+    """The terms of one simulated account. Basis points are of notional or middle price; 0 switches a cost off.
 
-    ``spread_bps`` is the whole spread; a taker pays half of it. ``impact_bps`` is what a taker pays on top when it takes as
-    much as trades in one bar; it grows with the square root of that share. ``max_participation_pct`` is the share of a
-    bar's volume that one order may fill (``None``: all of any order). An order reaches the venue ``latency_ms`` after it
-    was sent, and up to ``latency_jitter_ms`` later. ``leverage`` and ``margin_mode`` hold for coins nobody has set.
-    ``trigger_tolerance_pct``: a trigger order that would fill further than this from its trigger ends unfilled.
-    ``capped_coins`` are at their open interest cap: no order may increase or flip a position in them.
-    Raises ``ValueError`` naming the field that is out of range.
+    ``spread_bps`` is the whole spread; a taker pays half of it. ``impact_bps`` is what a taker pays on top when it
+    takes as much as trades in one bar; it grows with the square root of that share. ``max_participation_pct`` is the
+    share of a bar's volume that one order may fill (``None``: all of any order). An order reaches the venue
+    ``latency_ms`` after it was sent, and up to ``latency_jitter_ms`` later. ``leverage`` and ``margin_mode`` hold for
+    coins nobody has set. ``trigger_tolerance_pct``: a trigger order that would fill further than this from its
+    trigger ends unfilled. ``capped_coins`` are at their open interest cap: no order may increase or flip a position
+    in them. Raises ``ValueError`` naming the field that is out of range.
     """
 
     initial_balance_usd: Decimal = Decimal(0)

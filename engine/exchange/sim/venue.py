@@ -7,7 +7,7 @@ from random import Random
 
 from engine.exchange.sim.costs import ZERO, Costs
 from engine.exchange.sim.ledger import Change, Ledger, Resting
-from engine.exchange.sim.log import SimLog
+from engine.exchange.sim.log import SimLog, SimLogFault
 from engine.exchange.sim.ports import SimMarket
 from engine.exchange.sim.settings import SimSettings
 from engine.model.instrument import Instrument
@@ -21,7 +21,9 @@ _MINUTE_MS = 60_000
 class Venue:
     """One simulated account with everything it needs; its parts are the modules beside this one.
 
-    ``marks`` are the last middle prices seen, ``intervals_ms`` the length of each coin's bars.
+    ``marks`` are the last middle prices seen, ``intervals_ms`` the length of each coin's bars, ``calm`` the prices
+    between which nobody is liquidated as of one change of the ledger, ``refusals`` the codes with which the next
+    orders are refused.
     """
 
     __slots__ = (
@@ -30,7 +32,9 @@ class Venue:
         "_random",
         "_refreshed_ms",
         "_seed",
+        "_together",
         "asset",
+        "calm",
         "costs",
         "instruments",
         "intervals_ms",
@@ -57,17 +61,19 @@ class Venue:
         self.marks: dict[str, Decimal] = {}
         self.intervals_ms: dict[str, int] = {}
         self.asset = {coin: place for place, coin in enumerate(instruments)}
+        self.calm: tuple[int, dict[str, tuple[float, float]]] | None = None
         self.refusals: list[tuple[str, str]] = []
         self._random = Random(seed)
         self._seed = seed
         self._log = log
         self._noted_ms = 0
+        self._together: list[Change] | None = None
         self._refreshed_ms = -1
         empty = Ledger(next_order_id=first_id(account_id, "order"), next_trade_id=first_id(account_id, "trade"))
         self.ledger = empty if log is None else log.recover(empty)
 
     def quote(self, coin: str, now_ms: int) -> Quote | None:
-        """What an order in this coin meets; its price becomes the coin's mark. ``None`` when there is no usable price."""
+        """What an order in this coin meets; its price becomes the coin's mark. ``None`` without a usable price."""
         quote = self.market.quote(coin, now_ms)
         if quote is None or not quote.price.is_finite() or quote.price <= 0:
             return None
@@ -86,14 +92,14 @@ class Venue:
                 marks[coin] = holding.entry_price
         return marks
 
-    def arrival_ms(self, now_ms: int) -> int:
+    def arrival_ms(self, now_ms: int, nonce: int) -> int:
         """When something sent now reaches the venue: after the latency, never before what arrived earlier.
 
-        The jitter is a function of the seed and of what has happened to the account, so that a restart changes nothing.
+        The jitter is a function of the seed and of the nonce, so that a restart changes nothing.
         """
         arrival = now_ms + self.settings.latency_ms
         if self.settings.latency_jitter_ms:
-            self._random.seed(f"{self._seed}:{self.ledger.number}")
+            self._random.seed(f"{self._seed}:{nonce}")
             arrival += self._random.randint(0, self.settings.latency_jitter_ms)
         return max(arrival, self.ledger.latest_ms)
 
@@ -124,15 +130,32 @@ class Venue:
             reports=reports,
         )
         if self._log is not None:
-            self._log.append(change)
             self._noted_ms = ledger.played_ms
+            if self._together is None:
+                self._log.append((change,))
+            else:
+                self._together.append(change)
         ledger.apply(change)
 
+    def begin(self) -> None:
+        """What is committed from here to ``finish`` becomes one line of the log: a crash finds all of it or nothing."""
+        if self._log is not None:
+            self._together = []
+
+    def finish(self) -> None:
+        """Write down what was committed since ``begin``."""
+        if self._log is not None and self._together is not None:
+            together, self._together = self._together, None
+            if together:
+                self._log.append(tuple(together))
+
     def sync(self) -> None:
-        """Return once everything that was committed would survive a crash."""
+        """Return once everything that was committed would survive a crash. Raises ``SimLogFault``."""
         log = self._log
         if log is None:
             return
+        if self._together is not None:
+            raise SimLogFault("the simulated venue broke off in the middle of a step; restart to read what is on disk")
         log.sync()
         log.compact(self.ledger)
 

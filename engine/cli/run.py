@@ -1,0 +1,228 @@
+"""``engine run``: open what the last run left, play history on the first, and trade in real time until stopped."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import structlog
+
+from engine import __version__
+from engine.app import Assembly, allocations_of, assemble, capital_of, terms_of
+from engine.backtest.driver import Driver, step
+from engine.backtest.tape import tape_of
+from engine.cli.board import Board
+from engine.cli.child import api_process
+from engine.cli.configuration import Refused, load_or_refuse
+from engine.cli.entries import entries
+from engine.cli.instant import instant_ms
+from engine.cli.progress import Progress
+from engine.clock import LiveClock, PlayedClock
+from engine.config import Settings, redacted_text
+from engine.exchange.sim.log import SimLogFault
+from engine.export.projection import Projection
+from engine.export.published import read_published
+from engine.export.publisher import Exporter, JournalHead
+from engine.inbox import Inbox
+from engine.journal.errors import JournalError, JournalLocked, JournalMissing
+from engine.journal.reader import read
+from engine.journal.writer import JournalWriter
+from engine.llm.deadline import Bounded
+from engine.logs import configure
+from engine.manager.desk import ModelDecider
+from engine.manager.record import RecordUnreadable, Stopped
+from engine.manager.recorder import Recorder, replay
+from engine.manager.scheduler import Scheduler
+from engine.manager.startup import announce, close_left_open, recover
+from engine.manager.state import State
+from engine.market.candle_files import HistoryFault
+from engine.market.synthetic import SyntheticMarket
+from engine.model.standing import DAY_MS, HOUR_MS
+
+log = structlog.get_logger()
+
+EXIT_LOCKED = 75  # sysexits.h EX_TEMPFAIL: another engine has it
+FLUSH_EVERY = 4096  # records between two syncs while history is played
+
+
+class AlreadyRunning(Exception):
+    """Another engine works on the same state folder."""
+
+
+def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
+    """Run until SIGINT, SIGTERM or ``until``; the exit code."""
+    try:
+        settings = load_or_refuse(config)
+        until_ms = None if until is None else instant_ms(until)
+        configure(settings.root.logging.level, json=settings.root.logging.format == "json")
+        with held(settings.manager.manager.state_storage_path):
+            return Engine(settings).run(config, with_api=with_api, until_ms=until_ms)
+    except Refused as refused:
+        return refused.code
+    except (AlreadyRunning, JournalLocked) as error:
+        print(error, file=sys.stderr)
+        return EXIT_LOCKED
+    except (JournalError, RecordUnreadable, SimLogFault, HistoryFault, ValueError) as error:
+        print(f"refusing to start: {error}", file=sys.stderr)
+        return 1
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold the state folder for this process. Raises ``AlreadyRunning``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "engine.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise AlreadyRunning(f"another engine works on {folder}") from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+class Engine:
+    """One run of the engine over one state folder."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.state = State()
+        self.projection = Projection(self.state)
+        self.exporter = Exporter(self.projection, settings.root.data_path)
+        self.inbox = Inbox(settings.manager.manager.state_storage_path / "inbox")
+        self.inbox.open()
+
+    def run(self, config: Path, *, with_api: bool, until_ms: int | None) -> int:
+        """Recover, play history where there is none, then trade."""
+        settings = self.settings
+        published = read_published(settings.root.data_path)
+        journal, recovery = JournalWriter.open(
+            settings.root.journal.folder,
+            anchors=[] if published is None else [published.head],
+            segment_bytes=settings.root.journal.segment_bytes,
+        )
+        with journal:
+            if recovery.torn is not None:
+                log.warning("torn tail dropped", torn=str(recovery.torn))
+            try:
+                replay(entries(read(settings.root.journal.folder)), self.state, [self.projection])
+            except JournalMissing:
+                log.info("first start", journal=str(settings.root.journal.folder))
+            clock = PlayedClock(self._start_ms())
+            recorder = Recorder(self.state, clock, journal, [self.projection])
+            assembly = assemble(
+                settings,
+                recorder,
+                clock=clock,
+                state_folder=settings.manager.manager.state_storage_path,
+                bounded=Bounded,
+            )
+            self._prepare(assembly, recorder, clock, journal)
+            with api_process(config) if with_api else _nothing():
+                asyncio.run(self._live(assembly, recorder, journal, until_ms))
+            recorder.say(Stopped(reason="told to stop"))
+            journal.durable_now(recorder.seq)
+            end = journal.head
+            self.exporter.export(clock.now_ms(), JournalHead(seq=end.seq, hash=end.hash))
+        return 0
+
+    def _start_ms(self) -> int:
+        """Where the clock begins: at the start of the history to play on the first start, else where the journal ends."""
+        if self.state.last_ts:
+            return self.state.last_ts
+        now_ms = LiveClock().now_ms()
+        return (now_ms - self.settings.root.arena.history_days * DAY_MS) // HOUR_MS * HOUR_MS
+
+    def _prepare(self, assembly: Assembly, recorder: Recorder, clock: PlayedClock, journal: JournalWriter) -> None:
+        """Start-up is recovery: the configuration in force, what was left open, the venues, and history once."""
+        settings = self.settings
+        first = self.state.epoch == 0
+        plays = first and all(isinstance(market, SyntheticMarket) for market in assembly.markets.values())
+        if not plays:
+            clock.go_live()
+        recorder.waits = False
+        announce(assembly.arena, __version__, redacted_text(settings), terms_of(settings))
+        close_left_open(assembly.arena)
+        journal.durable_now(recorder.seq)
+        step(recover(assembly.arena, capital_of(settings)))
+        if plays:
+            self._play(assembly, recorder, clock, journal)
+            clock.go_live()
+            close_left_open(assembly.arena)
+        journal.durable_now(recorder.seq)
+        recorder.waits = True
+
+    def _play(self, assembly: Assembly, recorder: Recorder, clock: PlayedClock, journal: JournalWriter) -> None:
+        market = next(iter(assembly.markets.values()))
+        assert isinstance(market, SyntheticMarket)
+        from_ms = clock.now_ms() - clock.now_ms() % market.interval_ms
+        now_ms = LiveClock().now_ms()
+        to_ms = now_ms - now_ms % market.interval_ms
+        if to_ms <= from_ms:
+            return
+        columns = [
+            column
+            for desk in assembly.arena.desks.values()
+            if not isinstance(desk.decider, ModelDecider)
+            for column in desk.decider.columns
+        ]
+        flushed = 0
+        with Progress(f"playing {self.settings.root.arena.history_days} days of synthetic history") as progress:
+
+            def tell(done: int, total: int) -> None:
+                nonlocal flushed
+                progress.update(done, total)
+                if recorder.seq - flushed >= FLUSH_EVERY:
+                    journal.durable_now(recorder.seq)
+                    flushed = recorder.seq
+
+            driver = Driver(
+                assembly.arena,
+                clock,
+                tape_of(market, columns, from_ms, to_ms),
+                allocations=allocations_of(self.settings),
+                observe_ms=HOUR_MS,
+                progress=tell,
+            )
+            driver.run(from_ms, to_ms)
+
+    async def _live(
+        self, assembly: Assembly, recorder: Recorder, journal: JournalWriter, until_ms: int | None
+    ) -> None:
+        clock = recorder.clock
+
+        async def publish() -> None:
+            prepared = self.exporter.prepare()
+            end = journal.appended
+            await journal.durable(end.seq)
+            head = JournalHead(seq=end.seq, hash=end.hash)
+            await asyncio.to_thread(self.exporter.publish, prepared, head, clock.now_ms())
+
+        scheduler = Scheduler(
+            assembly.arena,
+            requests=self.inbox,
+            publish=publish,
+            update_ms=self.settings.manager.monitoring.update_interval_ms,
+            allocations=allocations_of(self.settings),
+        )
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, scheduler.stop)
+        if until_ms is not None:
+            loop.call_later(max(0.0, (until_ms - clock.now_ms()) / 1000), scheduler.stop)
+        await publish()
+        with Board(self.state) as board:
+            showing = asyncio.create_task(board.follow(clock))
+            await scheduler.run()
+            showing.cancel()
+        log.info("stopped", records=recorder.seq)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield

@@ -1,0 +1,157 @@
+"""What single rules do at their edges: bands, tiers, pending orders, days, streaks and correlations."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from engine.executor.limits import AccountLimits
+from engine.executor.risk import columns, market_fields
+from engine.model.decision import ExitPlan
+from engine.model.instrument import MarginTier
+from engine.model.market import Column
+from tests.executor.risk.cases import (
+    DAY,
+    INSTRUMENTS,
+    LOOSE,
+    NOW_MS,
+    RIVAL,
+    a_context,
+    a_pending_order,
+    a_position,
+    a_proposal,
+    a_snapshot,
+)
+from tests.executor.risk.test_rules import ZIGZAG, closes_of, outcome, with_limits
+
+
+def test_an_order_that_takes_a_worse_price_than_the_band_is_denied() -> None:
+    buys_at_103 = a_proposal(limit_price=Decimal(103))
+    sells_at_97 = a_proposal(side="sell", limit_price=Decimal(97))
+    rests_at_90 = a_proposal(quantity="2", limit_price=Decimal(90))
+
+    assert outcome(buys_at_103, a_context()) == "price_band"
+    assert outcome(sells_at_97, a_context()) == "price_band"
+    assert outcome(rests_at_90, a_context()) == "approved"
+
+
+def test_a_mark_far_from_the_oracle_is_denied() -> None:
+    far = a_context(snapshots={"BTC": a_snapshot("BTC", oracle=Decimal("102.01"))})
+
+    assert outcome(a_proposal(), far) == "price_band"
+
+
+def test_a_proposal_sized_at_another_price_than_the_mark_is_denied() -> None:
+    moved = a_context(snapshots={"BTC": a_snapshot("BTC", mark=Decimal(101))})
+
+    assert outcome(a_proposal(), moved) == "snapshot_fresh"
+
+
+def test_the_margin_tier_of_the_resulting_position_caps_leverage() -> None:
+    tiers = (
+        MarginTier(notional_usd=Decimal(0), max_leverage=20),
+        MarginTier(notional_usd=Decimal(500), max_leverage=5),
+    )
+    context = a_context(instruments=INSTRUMENTS | {"BTC": replace(INSTRUMENTS["BTC"], tiers=tiers)})
+
+    assert outcome(a_proposal(quantity="4.999", leverage=20), context) == "approved"
+    assert outcome(a_proposal(quantity="5", leverage=20), context) == "leverage"
+
+
+def test_an_isolated_position_needs_a_stop_before_its_own_margin_is_gone() -> None:
+    # 10 coins at 10x stand on 100 USD: at 92 USD 20 are left and 11.50 needed, at 91 USD 10 and 11.375.
+    assert outcome(a_proposal(quantity="10", stop="92", mode="isolated"), a_context()) == "approved"
+    assert outcome(a_proposal(quantity="10", stop="91", mode="isolated"), a_context()) == "stop_before_liquidation"
+
+
+def test_adding_to_a_position_keeps_the_stop_that_is_in_force() -> None:
+    limits = with_limits(stop_loss_enabled=True)
+    with_stop = a_context(a_position("BTC", "1"), limits=limits, plans={"BTC": ExitPlan(stop_loss=Decimal(99))})
+    naked = a_context(a_position("BTC", "1"), limits=limits)
+
+    assert outcome(a_proposal(held="1"), with_stop) == "approved"
+    assert outcome(a_proposal(held="1"), naked) == "stop_present"
+
+
+def test_on_an_exclusive_account_an_open_order_of_another_trader_holds_the_coin() -> None:
+    context = a_context(
+        account_limits=AccountLimits(policy="exclusive"), pending=[a_pending_order("BTC", "buy", "1", trader=RIVAL)]
+    )
+
+    assert outcome(a_proposal(), context) == "coin_lease"
+    assert outcome(a_proposal("ETH", "10"), context) == "approved"
+
+
+@pytest.mark.parametrize("cap", ["max_position_size_usd", "max_trader_notional_usd"])
+def test_the_traders_own_unresolved_orders_count_as_filled(cap: str) -> None:
+    limits = with_limits(**{cap: Decimal(500)})
+    pending = [a_pending_order("BTC", "buy", "4")]
+
+    assert outcome(a_proposal(quantity="1"), a_context(limits=limits, pending=pending)) == "approved"
+    assert outcome(a_proposal(quantity="1.001"), a_context(limits=limits, pending=pending)) != "approved"
+
+
+@pytest.mark.parametrize("side", ["buy", "sell"])
+def test_other_traders_unresolved_orders_count_on_the_account(side: Any) -> None:
+    pending = [a_pending_order("BTC", side, "4", trader=RIVAL)]
+    tight = AccountLimits(max_coin_notional_usd=Decimal(500), max_account_notional_usd=Decimal(500))
+
+    assert outcome(a_proposal(quantity="1"), a_context(account_limits=tight, pending=pending)) == "approved"
+    assert outcome(a_proposal(quantity="1.001"), a_context(account_limits=tight, pending=pending)) == "coin_notional"
+    assert outcome(a_proposal("ETH", "11"), a_context(account_limits=tight, pending=pending)) == "account_notional"
+
+
+def test_an_unresolved_order_without_a_position_takes_a_place_and_margin_without_leverage() -> None:
+    pending = [a_pending_order("ETH", "buy", "100")]
+    few = a_context(limits=with_limits(max_positions=1), pending=pending)
+    tight = a_context(limits=with_limits(max_margin_usage_pct=Decimal(11)), pending=pending)
+
+    assert outcome(a_proposal(), few) == "max_positions"
+    assert outcome(a_proposal(quantity="10"), tight) == "approved"
+    assert outcome(a_proposal(quantity="10.01"), tight) == "margin_usage"
+
+
+def test_yesterdays_sums_do_not_count_today() -> None:
+    limits = with_limits(max_opens_per_day=1, max_turnover_per_day_multiple=Decimal(1), max_fees_per_day_pct=Decimal(1))
+    spent = {"day_opens": 9, "day_turnover_usd": Decimal("1E6"), "day_fees_usd": Decimal("1E6")}
+
+    assert outcome(a_proposal(), a_context(limits=limits, standing=spent | {"day": DAY - 1})) == "approved"
+    assert outcome(a_proposal(), a_context(limits=limits, standing=spent)) == "opens_per_day"
+
+
+def test_a_loss_streak_ends_with_the_pause_after_the_last_close() -> None:
+    limits = with_limits(max_loss_streak=3, pause_ms=1000)
+    just_now = {"loss_streak": 3, "closed_ms": {"ETH": NOW_MS - 5000, "BTC": NOW_MS - 999}}
+    a_while_ago = {"loss_streak": 3, "closed_ms": {"ETH": NOW_MS - 5000, "BTC": NOW_MS - 1000}}
+
+    assert outcome(a_proposal(), a_context(limits=limits, standing=just_now)) == "loss_streak"
+    assert outcome(a_proposal(), a_context(limits=limits, standing=a_while_ago)) == "approved"
+
+
+def test_opposite_positions_are_not_correlated_bets() -> None:
+    context = a_context(
+        a_position("ETH", "-1"), limits=with_limits(max_correlated_positions=1), closes={"BTC": ZIGZAG, "ETH": ZIGZAG}
+    )
+
+    assert outcome(a_proposal(), context) == "approved"
+
+
+@pytest.mark.parametrize(
+    "eth", [ZIGZAG[:30], [100.0] * 101, [float("nan")] * 101], ids=["too short", "never moved", "no numbers"]
+)
+def test_an_unknown_correlation_denies(eth: list[float]) -> None:
+    assert outcome(a_proposal(), closes_of(ZIGZAG, eth, max_correlated_positions=1)) == "correlated_positions"
+
+
+def test_closes_that_the_market_was_not_asked_for_deny() -> None:
+    context = a_context(a_position("ETH", "1"), limits=with_limits(max_correlated_positions=1))
+
+    assert outcome(a_proposal(), context) == "correlated_positions"
+
+
+def test_limits_name_what_they_need_from_the_market() -> None:
+    assert market_fields(LOOSE) == ()
+    assert columns(LOOSE) == ()
+    assert market_fields(with_limits(liquidity_threshold_usd=Decimal(1))) == ("open_interest",)
+    assert columns(with_limits(max_correlated_positions=2)) == (Column("close"),)

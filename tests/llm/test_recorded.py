@@ -1,0 +1,134 @@
+"""Recorded models repeat exchanges byte for byte and never make one up."""
+
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply
+from engine.llm.recorded import RecordedModel, Recording, RecordingUnreadable, exchange_of, read_exchanges
+from engine.llm.scripted import ScriptedModel
+
+HELLO = (Message(role="system", content="rules"), Message(role="user", content="hello"))
+BYE = (Message(role="user", content="bye"),)
+
+
+class Parrot:
+    """A model that answers with what it is given to say."""
+
+    name = "vendor/parrot 1"
+    worst_case_cost_usd = Decimal("0.5")
+
+    def __init__(self, *says: bytes) -> None:
+        self._says = list(says)
+
+    async def complete(self, messages: object, *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
+        return Reply(
+            raw=self._says.pop(0),
+            model="parrot-2025",
+            finish_reason="length",
+            prompt_tokens=3,
+            completion_tokens=4,
+            cost_usd=Decimal("0.0012"),
+            latency_ms=50,
+        )
+
+
+async def ask(model: ChatModel, messages: tuple[Message, ...], trader: str = "ann", slot_ms: int = 0) -> Reply:
+    return await model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=1000)
+
+
+async def test_what_was_recorded_is_answered_again_byte_for_byte(tmp_path: Path) -> None:
+    texts = [b"plain", b"\xff\x00 not text \xc3", "naïve\n\u2028".encode(), b"", b"\x00"]
+    recording = Recording(Parrot(*texts), tmp_path / "runs")
+    asked = [(Message(role="user", content=str(place)),) for place in range(len(texts))]
+    said = [await ask(recording, messages) for messages in asked]
+
+    replayed = RecordedModel.load("r", tmp_path / "runs")
+
+    assert [await ask(replayed, messages) for messages in asked] == said
+    assert [reply.raw for reply in said] == texts
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["vendor_parrot_1.jsonl"]
+    assert (recording.name, recording.worst_case_cost_usd) == ("vendor/parrot 1", Decimal("0.5"))
+    assert (replayed.name, replayed.worst_case_cost_usd) == ("r", 0)
+
+
+async def test_a_message_that_was_never_recorded_is_unavailable() -> None:
+    model = RecordedModel("r", [exchange_of(HELLO, Reply(raw=b"hi", model="m"), trader="ann", slot_ms=0)])
+
+    assert (await ask(model, HELLO)).raw == b"hi"
+    with pytest.raises(
+        ModelUnavailable, match=r"model r: no reply was recorded for messages .* 1 prompts are on record"
+    ):
+        await ask(model, BYE)
+
+
+async def test_of_two_recordings_of_the_same_messages_the_askers_own_answers() -> None:
+    model = RecordedModel(
+        "r",
+        [
+            exchange_of(HELLO, Reply(raw=b"to ann", model="m"), trader="ann", slot_ms=0),
+            exchange_of(HELLO, Reply(raw=b"to bob", model="m"), trader="bob", slot_ms=0),
+        ],
+    )
+
+    assert (await ask(model, HELLO, trader="bob")).raw == b"to bob"
+    assert (await ask(model, HELLO, trader="cyd")).raw == b"to ann"
+
+
+async def test_roles_and_borders_of_messages_belong_to_the_prompt() -> None:
+    model = RecordedModel("r", [exchange_of(HELLO, Reply(raw=b"hi", model="m"), trader="ann", slot_ms=0)])
+    joined = (Message(role="system", content="ruleshello"),)
+    swapped = (Message(role="user", content="rules"), Message(role="system", content="hello"))
+
+    for other in (joined, swapped, HELLO[::-1]):
+        with pytest.raises(ModelUnavailable):
+            await ask(model, other)
+
+
+async def test_a_line_that_a_crash_tore_is_passed_over_and_cut_off_before_the_next(tmp_path: Path) -> None:
+    await ask(Recording(Parrot(b"whole"), tmp_path), HELLO)
+    [path] = tmp_path.iterdir()
+    with path.open("ab") as file:
+        file.write(b'{"digest":"torn')
+
+    assert len(read_exchanges(tmp_path)) == 1
+    await ask(Recording(Parrot(b"next"), tmp_path), BYE)
+    assert [exchange.raw for exchange in read_exchanges(tmp_path)] == ["whole", "next"]
+
+
+@pytest.mark.parametrize("line", [b"not json", b"{}", b"", b'{"digest":1}'])
+async def test_any_other_unreadable_line_is_named(tmp_path: Path, line: bytes) -> None:
+    await ask(Recording(Parrot(b"whole"), tmp_path), HELLO)
+    [path] = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes() + line + b"\n")
+
+    with pytest.raises(RecordingUnreadable, match=r"vendor_parrot_1\.jsonl:2: is not a recorded exchange"):
+        RecordedModel.load("r", tmp_path)
+
+
+def test_bytes_that_cannot_be_restored_are_named(tmp_path: Path) -> None:
+    line = b'{"digest":"d","trader":"a","slot_ms":0,"messages":[],"model":"m","raw_base64":"!"}\n'
+    (tmp_path / "broken.jsonl").write_bytes(line)
+
+    with pytest.raises(RecordingUnreadable, match=r"broken\.jsonl:1"):
+        read_exchanges(tmp_path)
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RecordingUnreadable, match="there is no such folder"):
+        RecordedModel.load("r", tmp_path / "nowhere")
+
+
+async def test_a_failure_of_the_model_is_passed_on_and_nothing_is_recorded(tmp_path: Path) -> None:
+    silent = RecordedModel("silent", [])
+
+    with pytest.raises(ModelUnavailable):
+        await ask(Recording(silent, tmp_path), HELLO)
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_a_scripted_model_can_be_recorded_like_any_other(tmp_path: Path) -> None:
+    said = await ask(Recording(ScriptedModel("s"), tmp_path), HELLO)
+
+    assert await ask(RecordedModel.load("s", tmp_path), HELLO) == said
