@@ -50,8 +50,8 @@ def _verify(settings: Settings) -> int:
         projection.entry(entry)
     if published is not None and not compared:
         faults += _against_published(projection, published)
-    print(f"journal    {found.records} records in {found.segments} segments, {found.bytes} bytes, chain intact")
-    for kind, count in sorted(found.kinds.items()):
+    print(f"journal    {found.last_seq or 0} records in {found.segments} segments, {found.bytes} bytes, chain intact")
+    for kind, count in sorted(found.counts.items()):
         print(f"           {count:>9} {kind}")
     print(f"slots      {audit.slots_opened} opened, {audit.slots_closed} outcomes, {len(audit.left_open())} left open")
     print(f"orders     {audit.orders} intended, {audit.fills} fills")

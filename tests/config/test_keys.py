@@ -10,7 +10,7 @@ import yaml
 
 from engine.config import ConfigFaults, Settings, load
 from tests.config.example import write
-from tests.config.key_listing import FILES, Key, all_keys
+from tests.config.key_listing import Key, all_keys
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 KEYS = all_keys()
@@ -34,7 +34,7 @@ BASE: dict[str, dict[str, Any]] = {
         "routing_defaults": {"available_models": ["a"]},
     },
     "executor.yaml": {
-        "risk_params": {"max_risk_per_trade_pct": 5},
+        "min_risk_reward": 0,
         "exec_guards": {
             "liquidity_threshold_usd": 5,
             "max_margin_usage_pct": 50,
@@ -54,6 +54,7 @@ BASE: dict[str, dict[str, Any]] = {
         "default": "sim",
         "providers": {
             "sim": {"type": "sim", "sim": {}},
+            "second": {"type": "sim"},
             "hyperliquid": {"type": "hyperliquid"},
             "ccxt": {"type": "ccxt", "exchange": "okx"},
         },
@@ -62,6 +63,7 @@ BASE: dict[str, dict[str, Any]] = {
         "default": "synthetic",
         "providers": {
             "synthetic": {"type": "synthetic"},
+            "second": {"type": "synthetic", "seed": 5},
             "history": {"type": "history", "folder": "tape", "coins": ["BTC"]},
             "hyperliquid": {"type": "hyperliquid"},
             "ccxt": {"type": "ccxt", "exchange": "okx"},
@@ -87,17 +89,22 @@ ANOTHER: dict[str, Any] = {
     "allowed_trader_ids": ["ann", "bob"],
     "base_url": "https://example.com",
     "budget.cost_per_million_tokens": {"openai": 1},
+    "default": "second",
     "default_model": "recorded",
     "exec_guards.candidate_limit": 3,
     "exec_guards.correlation_threshold": 0.5,
     "exec_guards.max_margin_usage_pct": 40,
-    "executor.yaml prompt_schema_version": "1.0",
+    "manager.allocation_strategy": "fixed",
     "models.<name>.style": "cautious",
+    "models.<name>.temperature": 0.5,
+    "models.<name>.top_p": 0.5,
     "prompt_schema_version": "2.0.0",
     "prompt_validation.strict_mode": False,
+    "risk_params.max_margin_usage_pct": 40,
     "providers.<name>.coins": ["BTC", "ETH"],
     "providers.<name>.exchange": "kraken",
     "providers.<name>.policy": "exclusive",
+    "providers.<name>.sim.initial_balance_usd": 5000,
     "providers.<name>.sim.instruments": "instruments.json",
     "risk_params.max_positions": 3,
     "routing_defaults.available_models": ["b"],
@@ -113,20 +120,24 @@ ANOTHER: dict[str, Any] = {
     "traders[].risk_params": {"max_positions": 7},
     "traders[].strategy": {"name": "cash"},
 }
-# Names of other entries, written out where they are the default anyway: the same trader, said explicitly.
-SAME_TRADER = ("traders[].market_provider", "traders[].exchange_provider", "traders[].kind")
-EXECUTOR_OWN = ("major_coin_leverage", "altcoin_leverage", "min_confidence", "min_risk_reward_ratio", "max_positions")
+# These five stand at the top of executor.yaml; in the block they are for traders.
+FOR_TRADERS = ("major_coin_leverage", "altcoin_leverage", "min_confidence", "min_risk_reward_ratio", "max_positions")
+ONE_CHOICE = ("manager.state_storage_backend",)
 
 
 def written(folder: Path, tree: dict[str, dict[str, Any]]) -> Path:
     texts = {name: yaml.safe_dump(part, sort_keys=False) for name, part in tree.items()}
     # A quoted number is a text: references stay plain, as people write them.
     path = write(folder, {name: re.sub(r"'(\$\{\w+\})'", r"\1", text) for name, text in texts.items()})
-    (folder / "etc" / "instruments.json").write_text("{}")
-    for name in FILES:
-        (folder / "etc" / "elsewhere").mkdir(exist_ok=True)
-    for file in ("text.j2", "renamed.yaml"):
-        (folder / "etc" / file).write_text("{# Version: 1.0.0 #}\n")
+    etc = folder / "etc"
+    (etc / "elsewhere").mkdir(exist_ok=True)
+    (etc / "instruments.json").write_text("{}")
+    header = f"{{# Version: {tree['executor.yaml'].get('prompt_schema_version', '1.0.0')} #}}\n"
+    for template in (etc / "text.j2", *sorted((folder / "prompts" / "executor").iterdir())):
+        template.write_text(header)
+    for section, reference in tree["nof0.yaml"].items():
+        if isinstance(reference, dict) and reference.get("File") == "renamed.yaml":
+            (etc / f"{section.lower()}.yaml").rename(etc / "renamed.yaml")
     return path
 
 
@@ -135,6 +146,8 @@ def changed(key: Key) -> tuple[dict[str, dict[str, Any]], Any]:
     tree = copy.deepcopy(BASE)
     place: Any = tree[key.file]
     *way, last = key.path.replace("[]", ".0").split(".")
+    if way == ["risk_params"] and last in FOR_TRADERS:
+        place = tree["manager.yaml"]["traders"][0]
     for step in way:
         step = (key.kind or "ann") if step == "<name>" else step
         place = place[int(step)] if step == "0" else place.setdefault(step, {})
@@ -190,25 +203,50 @@ def test_changing_a_key_changes_the_settings_or_is_refused(tmp_path: Path, key: 
     if key.refused:
         assert isinstance(after, ConfigFaults), f"{value} was accepted"
         assert [(fault.key, key.refused in fault.message) for fault in after.faults] == [(concrete, True)]
+    elif key.path in ONE_CHOICE:
+        assert isinstance(after, ConfigFaults)
+        assert [fault.key for fault in after.faults] == [concrete]
     elif isinstance(after, ConfigFaults):
-        # Nothing to change to in this version: the refusal itself shows that the key is read.
-        assert concrete in refusable(key) or key.path.endswith(".File"), str(after)
+        pytest.fail(f"{value} was refused: {after}")
     elif key.path.startswith(("risk_params.", "exec_guards.", "overrides.")):
         assert in_force(after) != in_force(before), f"{value} binds nobody"
     else:
         assert after != before, f"{value} changed nothing"
 
 
-def refusable(key: Key) -> list[str]:
-    """Keys whose every other value is refused by a rule: written once, elsewhere, or with one choice."""
-    return [
-        *(f"risk_params.{name}" for name in EXECUTOR_OWN),
-        "traders[0].strategy" if key.path == "traders[].strategy" else "",
-        "manager.state_storage_backend",
-        "executor.yaml",
-        "prompt_schema_version" if key.path == "prompt_schema_version" else "",
-    ]
-
-
 def in_force(settings: Settings) -> list[object]:
     return [(trader.limits, trader.candidate_limit) for trader in settings.traders]
+
+
+def test_every_key_has_its_row_with_default_and_unit() -> None:
+    rows = documented()
+
+    for key in KEYS:
+        entry = (key.file, key.kind, key.path)
+        assert entry in rows, f"docs/configuration.md has no row for {entry}"
+        default, unit, meaning = rows[entry]
+        assert (default, unit) == (key.default, key.unit), entry
+        assert len(meaning) > 10, entry
+        assert not key.refused or "fixed" in meaning.lower(), f"{entry} cannot be changed, and its row does not say so"
+
+
+def test_no_row_describes_a_key_that_is_not_there() -> None:
+    known = [(key.file, key.kind, key.path) for key in KEYS]
+
+    assert [row for row in documented() if row not in known] == []
+
+
+def documented() -> dict[tuple[str, str, str], tuple[str, str, str]]:
+    """Default, unit and meaning of each row, by file (its heading), type (a heading ``type: sim`` below) and key."""
+    rows: dict[tuple[str, str, str], tuple[str, str, str]] = {}
+    file = kind = ""
+    for line in DOCUMENT.read_text().splitlines():
+        if heading := re.fullmatch(r"## .*`([a-z0-9]+\.yaml)`.*", line):
+            file, kind = heading[1], ""
+        elif heading := re.fullmatch(r"### .*`type: (\w+)`.*", line):
+            kind = heading[1]
+        elif line.startswith("### "):
+            kind = ""
+        elif row := re.fullmatch(r"\| `([^`]+)` \| (.+?) \| (.+?) \| (.+) \|", line):
+            rows[file, kind, row[1]] = (row[2], row[3], row[4])
+    return rows

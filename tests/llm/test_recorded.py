@@ -50,7 +50,7 @@ async def test_what_was_recorded_is_answered_again_byte_for_byte(tmp_path: Path)
     assert [reply.raw for reply in said] == texts
     assert [path.name for path in (tmp_path / "runs").iterdir()] == ["vendor_parrot_1.jsonl"]
     assert (recording.name, recording.worst_case_cost_usd) == ("vendor/parrot 1", Decimal("0.5"))
-    assert (replayed.name, replayed.worst_case_cost_usd) == ("r", 0)
+    assert (replayed.name, replayed.worst_case_cost_usd) == ("r", Decimal(0))
 
 
 async def test_a_message_that_was_never_recorded_is_unavailable() -> None:

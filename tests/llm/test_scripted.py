@@ -61,7 +61,7 @@ async def test_the_reply_is_a_function_of_seed_and_text() -> None:
     again = await ask(ScriptedModel("s", seed=7), messages, trader="bob", slot_ms=2)
 
     assert first == again
-    assert (first.cost_usd, first.model) == (0, "scripted/momentum")
+    assert (first.cost_usd, first.model) == (Decimal(0), "scripted/momentum")
     assert first.prompt_tokens == len("\n".join(message.content for message in messages)) // 4
     assert first.completion_tokens == len(first.raw) // 4
 

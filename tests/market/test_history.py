@@ -1,4 +1,4 @@
-"""The recorded market: what is seen at an instant and nothing later, in windows, snapshots, quotes and by the driver."""
+"""The recorded market: what is seen at an instant and nothing later, by windows, snapshots, quotes and the driver."""
 
 from decimal import Decimal
 

@@ -26,5 +26,5 @@ def read_statement(folder: Path) -> Statement:
         ledger = log.recover(Ledger(next_order_id=0, next_trade_id=0))
     finally:
         log.close()
-    quantities = {coin: holding.szi for coin, holding in ledger.holdings.items()}
+    quantities = {coin: holding.size for coin, holding in ledger.holdings.items()}
     return Statement(quantities=quantities, settled_usd=account_value_usd(ledger, dict.fromkeys(quantities, ZERO)))

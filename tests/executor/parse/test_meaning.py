@@ -100,7 +100,7 @@ def test_a_number_may_be_written_in_several_ways(written: str, value: int | None
 def test_numeric_strings_are_exact() -> None:
     [decision] = read(v2(entry(stop_loss="98.10", position_size_usd="1000"))).decisions
 
-    assert (decision.stop_loss, decision.position_size_usd) == (Decimal("98.10"), 1000)
+    assert (decision.stop_loss, decision.position_size_usd) == (Decimal("98.10"), Decimal(1000))
 
 
 @pytest.mark.parametrize(
