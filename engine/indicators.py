@@ -1,13 +1,12 @@
 """Indicators: the one definition, for every mode, of what each column of numbers over closed bars holds."""
 
 from collections.abc import Callable, Mapping
+from typing import Protocol
 
 import numpy as np
 import talib
 from msgspec import Struct
 from numpy.typing import NDArray
-
-from engine.model.market import Column
 
 Floats = NDArray[np.float64]
 Arrays = Mapping[str, Floats]  # bar fields by name, oldest first, all of one length
@@ -16,6 +15,25 @@ MACD_FAST, MACD_SLOW, MACD_SIGNAL = 12, 26, 9
 BOLLINGER_SIGMAS = 2.0
 SHORTEST_PERIOD, LONGEST_PERIOD = 2, 10_000
 FLAT_RSI = 50.0
+
+
+class ColumnName(Protocol):
+    """What names a column, as ``Column`` of the model does: an indicator, its period, the interval of its bars."""
+
+    @property
+    def indicator(self) -> str:
+        """One of ``INDICATORS``."""
+        ...
+
+    @property
+    def period(self) -> int:
+        """In bars; 0 where the indicator takes none."""
+        ...
+
+    @property
+    def interval_ms(self) -> int:
+        """How long a bar is; 0 for the base bar."""
+        ...
 
 
 class IndicatorError(ValueError):
@@ -36,7 +54,7 @@ class Indicator(Struct, frozen=True, kw_only=True):
     settles_after: Callable[[int], int]
 
 
-def compute(column: Column, arrays: Arrays) -> Floats:
+def compute(column: ColumnName, arrays: Arrays) -> Floats:
     """The column over all bars of ``arrays``: float64, as long as they are, NaN before the indicator is warm.
 
     Every value depends on its own and earlier bars alone. Raises ``IndicatorError`` for an unknown indicator, a period
@@ -53,7 +71,7 @@ def compute(column: Column, arrays: Arrays) -> Floats:
     return indicator.compute(arrays, column.period)
 
 
-def checked(column: Column) -> Indicator:
+def checked(column: ColumnName) -> Indicator:
     """The indicator of a column that can be computed. Raises ``IndicatorError``."""
     indicator = INDICATORS.get(column.indicator)
     if indicator is None:
@@ -67,12 +85,12 @@ def checked(column: Column) -> Indicator:
     return indicator
 
 
-def warmup_bars(column: Column) -> int:
+def warmup_bars(column: ColumnName) -> int:
     """How many trailing bars give the column's last value within 1e-6 of what the whole history gives."""
     return checked(column).settles_after(column.period)
 
 
-def described(column: Column) -> str:
+def described(column: ColumnName) -> str:
     """The column as messages call it."""
     interval = f" of {column.interval_ms} ms bars" if column.interval_ms else ""
     return f"column {column.indicator}({column.period or ''}){interval}"

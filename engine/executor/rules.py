@@ -46,18 +46,20 @@ def held_position(proposal: Proposal, case: Case) -> str | None:
 
 
 def side(proposal: Proposal, case: Case) -> str | None:
-    """The side of the order is the one its decision asks for."""
+    """The side of the order is the one its decision asks for: towards a target and not beyond it, or by the signal."""
     decision = proposal.decision
     target = decision.target_quantity
+    if target is not None:
+        held, after = proposal.held, proposal.after
+        agrees = held < after <= target if proposal.side == "buy" else target <= after < held
+        return None if agrees else f"{proposal.side} leads to {figure(after)}, the target is {figure(target)}"
     match decision.signal:
-        case "close":
-            agrees = proposal.closes == proposal.quantity
-        case "buy_to_enter" | "sell_to_enter" if target is not None:
-            agrees = (proposal.side == "buy") == (target > proposal.held) and target != proposal.held
         case "buy_to_enter":
             agrees = proposal.side == "buy"
         case "sell_to_enter":
             agrees = proposal.side == "sell"
+        case "close":
+            agrees = proposal.closes == proposal.quantity
         case "hold":
             agrees = False
     return None if agrees else f"side is {proposal.side}, the signal is {decision.signal}"

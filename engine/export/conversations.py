@@ -1,7 +1,6 @@
 """Conversations: what a trader was asked, what it thought and what it decided, the newest few of each."""
 
 from collections import deque
-from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -11,15 +10,13 @@ from msgspec import Struct
 
 from api.handoff import schema as wire
 from engine.export.analytics import approval_of, leverage_of
+from engine.export.prompts import Prompts
 from engine.export.rows import RowEncoder
 from engine.export.worth import seconds, wire_usd
 from engine.manager.record import Answered, Planned, SlotClosed
 from engine.model.decision import Decision, Denied
 
 NEWEST = 10
-
-Bodies = Callable[[str], bytes | None]
-"""The shared body that the journal keeps under a reference; ``None`` when it is not at hand."""
 
 _SIGNALS: Final = {"close": "close_position"}
 _VERBS: Final = {"buy_to_enter": "Long", "sell_to_enter": "Short", "hold": "Hold", "close": "Close"}
@@ -74,14 +71,14 @@ class Conversations:
         if self._open is not None and self._open.slot_ms == record.slot_ms:
             self._open.answered = record
 
-    def planned(self, record: Planned, bodies: Bodies, scale: Decimal) -> None:
+    def planned(self, record: Planned, prompts: Prompts, scale: Decimal) -> None:
         """Decisions were taken; ``scale`` makes their quantities comparable with the positions on the wire.
 
         The messages are fetched at once, while what has just been stored is still at hand, and read when published.
         """
         if self._open is not None and self._open.slot_ms == record.slot_ms:
             self._open.planned = record
-            self._open.prompt = tuple(bodies(reference) for reference in record.prompt.split(",") if reference)
+            self._open.prompt = tuple(prompts.find(reference) for reference in record.prompt.split(",") if reference)
             self._open.scale = scale
 
     def closed(self, record: SlotClosed, at_ms: int) -> Exchange | None:

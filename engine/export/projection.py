@@ -14,10 +14,11 @@ from api.handoff.wire import assemble, encode
 from engine.export.account_totals import AccountTotals
 from engine.export.analytics import TraderAnalytics
 from engine.export.benchmark import BUY_AND_HOLD, COIN, BuyAndHold
-from engine.export.conversations import Bodies, Conversations
+from engine.export.conversations import Conversations
 from engine.export.leaderboard import Tally, leaderboard_row
 from engine.export.positions import Instruments, positions_of
 from engine.export.prices import prices_of
+from engine.export.prompts import Prompts
 from engine.export.rows import EncodedList, RowEncoder
 from engine.export.since_inception import since_inception_of
 from engine.export.trades import trade_of
@@ -40,30 +41,19 @@ class TraderView(Struct, kw_only=True):
     plans: dict[str, ExitPlan] = {}
 
 
-def nothing_at_hand(reference: str) -> bytes | None:
-    """The bodies of a journal that keeps none."""
-    return None
-
-
 class Projection:
     """A sink that keeps the eight documents up to date.
 
     ``state`` is the folded state, to which each entry was applied before it is shown here. ``instruments`` are those of
-    each venue account, for liquidation prices; ``bodies`` finds the prompts that the journal keeps by reference.
+    each venue account, for liquidation prices. ``prompts`` is told of the message bodies that the journal stores.
     """
 
-    def __init__(
-        self,
-        state: State,
-        *,
-        instruments: Mapping[str, Instruments] | None = None,
-        bodies: Bodies = nothing_at_hand,
-    ) -> None:
+    def __init__(self, state: State, *, instruments: Mapping[str, Instruments] | None = None) -> None:
         self.seq = 0
         self.encode = RowEncoder()
+        self.prompts = Prompts()
         self._state = state
         self._instruments = instruments or {}
-        self._bodies = bodies
         self._views: dict[str, TraderView] = {}
         self._marks = Marks()
         self._benchmark = BuyAndHold()
@@ -134,7 +124,7 @@ class Projection:
 
     def _planned(self, entry: r.Entry, record: r.Planned) -> None:
         trader, view = self._trader_of(entry)
-        view.conversations.planned(record, self._bodies, scale_of(self._state.ledger(trader)))
+        view.conversations.planned(record, self.prompts, scale_of(self._state.ledger(trader)))
         view.analytics.planned(record, entry.ts)
         self._changed("analytics")
 

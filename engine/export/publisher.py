@@ -5,17 +5,15 @@ from pathlib import Path
 from msgspec import Struct
 
 from api.handoff.generation import JournalHead, Manifest, Publisher
-from engine.export.anchor import Head, published_head
 from engine.export.projection import Projection
 
-__all__ = ["Exporter", "Prepared", "published_head"]
+__all__ = ["Exporter", "JournalHead", "Prepared"]
 
 
 class Prepared(Struct, frozen=True, kw_only=True):
     """Documents that are consistent with the journal up to ``seq``: to be published once that is durable."""
 
     seq: int
-    prepared_ms: int
     documents: dict[str, bytes]
 
 
@@ -31,19 +29,20 @@ class Exporter:
         self._projection = projection
         self._publisher = Publisher(folder)
 
-    def prepare(self, now_ms: int) -> Prepared:
+    def prepare(self) -> Prepared:
         """The documents as of the newest record; only what changed since the last time is encoded."""
-        return Prepared(seq=self._projection.seq, prepared_ms=now_ms, documents=self._projection.documents())
+        return Prepared(seq=self._projection.seq, documents=self._projection.documents())
 
-    def publish(self, prepared: Prepared, head: Head) -> Manifest:
+    def publish(self, prepared: Prepared, head: JournalHead, now_ms: int) -> Manifest:
         """Make the set the newest generation. ``head`` is durable, and lies at ``prepared.seq`` or later.
 
         Raises ``OSError`` when the disk does not take it; then the generation before stays.
         """
-        seq, digest = head
-        assert seq >= prepared.seq, f"documents of record {prepared.seq} were to be published, but {seq} is durable"
-        return self._publisher.publish(prepared.documents, JournalHead(seq=seq, hash=digest), prepared.prepared_ms)
+        assert head.seq >= prepared.seq, (
+            f"documents of record {prepared.seq} were to be published, but {head.seq} is durable"
+        )
+        return self._publisher.publish(prepared.documents, head, now_ms)
 
-    def export(self, now_ms: int, head: Head) -> Manifest:
+    def export(self, now_ms: int, head: JournalHead) -> Manifest:
         """Prepare and publish at once, for callers that say nothing between making the journal durable and this."""
-        return self.publish(self.prepare(now_ms), head)
+        return self.publish(self.prepare(), head, now_ms)

@@ -36,6 +36,7 @@ STYLES: Mapping[str, Style] = {
     "contrarian": Style(follows=False, stretch=0.0012, risk=0.005, leverage=6, patience=3, heeds_trend=False),
     "cautious": Style(follows=True, stretch=0.0005, risk=0.003, leverage=3, patience=8, heeds_trend=True),
 }
+HOLDS_ON = 4  # times its patience: what was entered is mostly left to its stop and target
 ASKS_TOO_MUCH_ONCE_IN = 17  # entries: a size beyond the limits, so that a denial is seen now and then
 
 
@@ -85,7 +86,7 @@ class ScriptedModel:
             whim = self._whim(text, coin.name)
             lean, why = _lean(coin, style)
             entering = held is None and lean != 0 and not coin.resting and room > 0 and whim % style.patience == 0
-            if held is not None and lean == -held and whim % style.patience == 0:
+            if held is not None and lean == -held and whim % (HOLDS_ON * style.patience) == 0:
                 decisions.append(_closing(coin, why, seen))
                 thoughts.append(f"{coin.name}: {why}; that speaks against the position, so it goes.")
             elif entering:

@@ -87,7 +87,7 @@ def with_model_cost(account: Account, usd: Decimal) -> Account:
 def with_transfer(account: Account, usd: Decimal, equity_before_usd: Decimal) -> Account:
     """The account after capital moved in (positive) or out (negative), its units bought or redeemed at net asset value.
 
-    The first money in an account buys one unit a dollar.
+    Money for an account without units or without equity has no such value to go by and buys one unit a dollar.
     """
     if account.units > 0 and equity_before_usd > 0:
         units = account.units + usd * account.units / equity_before_usd
@@ -134,12 +134,27 @@ def maintenance_total_usd(account: Account, mark: Mark, instruments: Mapping[str
     )
 
 
+def cross_backing_usd(account: Account, mark: Mark, instruments: Mapping[str, Instrument]) -> Decimal:
+    """What stands behind the crossed positions beyond their maintenance margin; below 0 they are liquidated.
+
+    An isolated position has its own margin set aside: neither that nor its profit backs the others.
+    """
+    backing = account.cash_usd
+    for held in account.positions.values():
+        at = mark(held.coin)
+        if held.mode == "isolated":
+            backing -= initial_margin_usd(held, at)
+        else:
+            backing += unrealized_usd(held, at) - maintenance_usd(held, at, instruments[held.coin])
+    return backing
+
+
 def account_liquidation_price(
     account: Account, coin: str, mark: Mark, instruments: Mapping[str, Instrument]
 ) -> Decimal | None:
-    """The mark of ``coin`` at which the account's position in it would be liquidated; ``None`` when no price does it."""
+    """The mark of ``coin`` that liquidates the account's position in it; ``None`` when no price above 0 does."""
     position = account.positions[coin]
-    backing = equity_usd(account, mark) - maintenance_total_usd(account, mark, instruments)
+    backing = cross_backing_usd(account, mark, instruments)
     return liquidation_price(position, mark(coin), instruments[coin], backing)
 
 

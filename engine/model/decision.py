@@ -39,7 +39,7 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ExitPlan(Struct, frozen=True, kw_only=True, gc=False):
-    """How a position is to end; prices in USD. Watched by the engine on shared coins, by the venue on exclusive ones."""
+    """How a position is to end; prices in USD. The engine watches it on shared coins, the venue on exclusive ones."""
 
     stop_loss: Decimal | None = None
     profit_target: Decimal | None = None

@@ -66,7 +66,10 @@ def round_quantity_down(quantity: Decimal, instrument: Instrument) -> Decimal:
 
 
 def round_price(price: Decimal, instrument: Instrument, direction: PriceRounding) -> Decimal:
-    """The closest price on the instrument's grid in the direction named; ``price`` is positive and finite."""
+    """The closest price on the instrument's grid in the direction named; ``price`` is positive and finite.
+
+    Below the smallest step "down" finds 0, which is no price.
+    """
     places = min(instrument.max_price_decimals, instrument.significant_figures - 1 - price.adjusted())
     step = _STEPS[places] if places > 0 else _STEPS[0]
     return price.quantize(step, rounding=_PRICE_ROUNDING[direction])
@@ -74,7 +77,7 @@ def round_price(price: Decimal, instrument: Instrument, direction: PriceRounding
 
 def on_price_grid(price: Decimal, instrument: Instrument) -> bool:
     """Whether the venue would take this price as it stands."""
-    return price > 0 and round_price(price, instrument, "down") == price
+    return price.is_finite() and price > 0 and round_price(price, instrument, "down") == price
 
 
 def tier_at(notional_usd: Decimal, tiers: Sequence[MarginTier]) -> MarginTier:
@@ -95,12 +98,20 @@ def maintenance_margin_usd(notional_usd: Decimal, tiers: Sequence[MarginTier]) -
     """
     if len(tiers) == 1:
         return notional_usd / (2 * tiers[0].max_leverage)
+    return max([notional_usd * rate - deduction for rate, deduction in maintenance_lines(tiers)])
+
+
+def maintenance_lines(tiers: Sequence[MarginTier]) -> list[tuple[Decimal, Decimal]]:
+    """Rate and deduction in USD of each tier.
+
+    Rates rise from tier to tier, so the line that holds at a notional is the one that asks for most there.
+    """
     deduction = Decimal(0)
     rate = Decimal(1) / (2 * tiers[0].max_leverage)
+    lines = [(rate, deduction)]
     for tier in tiers[1:]:
-        if notional_usd < tier.notional_usd:
-            break
         next_rate = Decimal(1) / (2 * tier.max_leverage)
         deduction += tier.notional_usd * (next_rate - rate)
         rate = next_rate
-    return notional_usd * rate - deduction
+        lines.append((rate, deduction))
+    return lines

@@ -23,8 +23,9 @@ class Column(Struct, frozen=True, gc=False):
     """The name of one column of numbers over the closed bars of a coin.
 
     ``indicator`` is one of ``engine.indicators.INDICATORS`` (``ema``, ``rsi``, ``atr``, ``macd``, ``macd_signal``,
-    ``macd_histogram``, ``bollinger_upper``, ``bollinger_middle``, ``bollinger_lower``), a bar field (``open``, ``high``,
-    ``low``, ``close``, ``volume``) or ``funding_rate`` and ``open_interest``. ``interval_ms`` 0 means the base bar.
+    ``macd_histogram``, ``bollinger_upper``, ``bollinger_middle``, ``bollinger_lower``), a bar field (``open``,
+    ``high``, ``low``, ``close``, ``volume``) or ``funding_rate`` and ``open_interest``. ``interval_ms`` 0 means the
+    base bar.
     """
 
     indicator: str
@@ -75,7 +76,7 @@ class CoinSnapshot(Struct, frozen=True, kw_only=True):
 
 
 class Quote(Struct, frozen=True, kw_only=True, gc=False):
-    """What an order meets at one instant: the middle price in USD, and how much trades in a bar of that length (coins)."""
+    """What an order meets at one instant: the middle price in USD, and how many coins trade in a bar of that length."""
 
     price: Decimal
     bar_volume: float

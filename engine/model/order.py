@@ -84,7 +84,7 @@ class Fill(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Accepted(Struct, frozen=True, kw_only=True, gc=False, tag="accepted"):
-    """The venue took the action. ``filled_quantity`` counts what was executed at once; the rest rests if ``resting``."""
+    """The venue took the action. ``filled_quantity`` is what was executed at once; the rest rests if ``resting``."""
 
     order_id: int = 0
     filled_quantity: Decimal = Decimal(0)
@@ -116,7 +116,7 @@ OrderReport = Accepted | Rejected | Canceled | Unresolved
 
 
 class VenuePosition(Struct, frozen=True, kw_only=True, gc=False):
-    """A net position as the venue reports it; ``quantity`` is signed, ``liquidation_price`` ``None`` when unreachable."""
+    """A net position as the venue reports it; ``quantity`` signed, ``liquidation_price`` ``None`` when unreachable."""
 
     coin: str
     quantity: Decimal

@@ -1,11 +1,13 @@
 """Performance figures of an equity curve and a list of trades; ``None`` where a figure is undefined."""
 
 from collections.abc import Sequence
-from math import sqrt
+from itertools import pairwise
+from math import isfinite, sqrt
 
 from msgspec import Struct
 
 HOURS_A_YEAR = 24 * 365
+STILL = 1e-12  # a deviation of returns below this is rounding: the ledger's quantum on 10,000 USD
 
 
 class Performance(Struct, frozen=True, kw_only=True):
@@ -23,7 +25,7 @@ class Performance(Struct, frozen=True, kw_only=True):
 
 def returns(equity: Sequence[float]) -> list[float]:
     """Relative change from each point to the next; one fewer than points, a non-positive start counts as no change."""
-    return [after / before - 1 if before > 0 else 0.0 for before, after in zip(equity, equity[1:], strict=False)]
+    return [after / before - 1 if before > 0 else 0.0 for before, after in pairwise(equity)]
 
 
 def mean(values: Sequence[float]) -> float | None:
@@ -36,25 +38,28 @@ def sample_deviation(values: Sequence[float]) -> float | None:
     if len(values) < 2:
         return None
     centre = sum(values) / len(values)
-    return sqrt(sum((value - centre) ** 2 for value in values) / (len(values) - 1))
+    return sqrt(sum((value - centre) * (value - centre) for value in values) / (len(values) - 1))
 
 
 def sharpe(period_returns: Sequence[float], periods_a_year: float) -> float | None:
     """Mean over sample deviation, annualised by the square root of time, risk-free rate zero. Source: Sharpe (1994)."""
     deviation = sample_deviation(period_returns)
-    if not deviation:
-        return None
-    return sum(period_returns) / len(period_returns) / deviation * sqrt(periods_a_year)
+    return None if deviation is None else _annualised(period_returns, deviation, periods_a_year)
 
 
 def sortino(period_returns: Sequence[float], periods_a_year: float) -> float | None:
-    """Mean over downside deviation (root mean square of losses over all periods), annualised. Source: Sortino (1994)."""
+    """Mean over downside deviation (losses' root mean square over all periods), annualised. Source: Sortino (1994)."""
     if len(period_returns) < 2:
         return None
-    downside = sqrt(sum(min(value, 0.0) ** 2 for value in period_returns) / len(period_returns))
-    if not downside:
+    downside = sqrt(sum(value * value for value in period_returns if value < 0) / len(period_returns))
+    return _annualised(period_returns, downside, periods_a_year)
+
+
+def _annualised(period_returns: Sequence[float], deviation: float, periods_a_year: float) -> float | None:
+    if deviation < STILL:
         return None
-    return sum(period_returns) / len(period_returns) / downside * sqrt(periods_a_year)
+    ratio = sum(period_returns) / len(period_returns) / deviation * sqrt(periods_a_year)
+    return ratio if isfinite(ratio) else None
 
 
 def max_drawdown(equity: Sequence[float]) -> float:
@@ -73,9 +78,10 @@ def annual_return(first: float, last: float, years: float) -> float | None:
     if years <= 0 or first <= 0 or last <= 0:
         return None
     try:
-        return float((last / first) ** (1 / years) - 1)
+        yearly = float((last / first) ** (1 / years) - 1)
     except OverflowError:  # a gain within minutes has no meaning as a yearly figure
         return None
+    return yearly if isfinite(yearly) else None
 
 
 def calmar(first: float, last: float, years: float, drawdown: float) -> float | None:

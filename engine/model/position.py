@@ -4,7 +4,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 from msgspec import Struct
 
-from engine.model.instrument import Instrument, maintenance_margin_usd
+from engine.model.instrument import Instrument, maintenance_lines, maintenance_margin_usd
 from engine.model.order import MarginMode
 
 ZERO = Decimal(0)
@@ -49,8 +49,9 @@ def apply_fill(
     """The position after a fill (``None`` when flat) and the profit it realised in USD, fees excluded.
 
     A fill in the direction of the position averages the entry; against it, it closes at the fill price first, and what
-    is left opens the other side at the fill price with a lifetime of its own.
+    is left opens the other side at the fill price with a lifetime of its own. ``signed_quantity`` is never zero.
     """
+    assert signed_quantity, f"a fill of no {coin} at {price}"
     if position is None:
         opened = Position(
             coin=coin,
@@ -125,18 +126,20 @@ def is_isolated_position_liquidated(position: Position, mark: Decimal, instrumen
 def liquidation_price(
     position: Position, mark: Decimal, instrument: Instrument, backing_usd: Decimal
 ) -> Decimal | None:
-    """The mark at which the position would be liquidated when nothing else moves; ``None`` when no price does it.
+    """The mark at which the position would be liquidated when nothing else moves; ``None`` when no price above 0 is it.
 
-    ``backing_usd`` is what stands behind the position at ``mark`` beyond its maintenance margin: account equity minus
-    all maintenance margins when crossed; for an isolated position it is ignored and derived from its own margin.
-    Source: Hyperliquid, "Liquidations": price - side * backing / size / (1 - rate * side).
+    ``backing_usd`` is what stands behind the position at ``mark`` beyond all maintenance margin, that of the position
+    included (``cross_backing_usd``); for an isolated position it is ignored and derived from its own margin.
+    Source: Hyperliquid, "Liquidations": price - side * backing / size / (1 - rate * side), the rate being that of the
+    tier in which the position lies at the price looked for. Every tier gives a candidate; as the highest of the tiers'
+    lines counts, the candidate that is met first does.
     """
     quantity = position.quantity
     size = abs(quantity)
-    rate = maintenance_usd(position, mark, instrument) / (size * mark)
+    maintenance = maintenance_usd(position, mark, instrument)
     if position.mode == "isolated":
-        own = initial_margin_usd(position, mark) + unrealized_usd(position, mark)
-        backing_usd = own - maintenance_usd(position, mark, instrument)
-    side = 1 if quantity > 0 else -1
-    price = mark - side * backing_usd / size / (1 - rate * side)
+        backing_usd = initial_margin_usd(position, mark) + unrealized_usd(position, mark) - maintenance
+    owed = quantity * mark - backing_usd - maintenance  # by the account, were the price 0
+    met = [(owed - less) / (quantity - size * rate) for rate, less in maintenance_lines(instrument.tiers)]
+    price = max(met) if quantity > 0 else min(met)
     return price if price > 0 else None

@@ -1,12 +1,12 @@
 """Trades: round trips folded out of fills, from flat to flat."""
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Literal
 
 from msgspec import Struct
 
 from engine.model.order import Fill
-from engine.model.position import ZERO
+from engine.model.position import CENT_OF_A_MICRO, ZERO
 
 CloseReason = Literal["decision", "stop_loss", "take_profit", "liquidation", "operator"]
 
@@ -67,7 +67,7 @@ def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) ->
     """The trip after a fill (``None`` when flat), and the trade if the fill completed one.
 
     A fill that flips completes the trade with the part that closes and starts the next with the rest; its fee is
-    shared by quantity, the remainder of rounding going to the new trip.
+    shared by quantity in the ledger's quantum, the remainder of rounding going to the new trip, so that fees add up.
     """
     direction = 1 if fill.side == "buy" else -1
     if trip is None:
@@ -95,7 +95,7 @@ def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) ->
         return _reduced(trip, fill), None
     if fill.quantity == left:
         return None, _completed(trip, fill, left, fill.fee_usd, reason)
-    closing_fee = fill.fee_usd * left / fill.quantity
+    closing_fee = (fill.fee_usd * left / fill.quantity).quantize(CENT_OF_A_MICRO, rounding=ROUND_HALF_EVEN)
     opening_fee = fill.fee_usd - closing_fee
     trade = _completed(trip, fill, left, closing_fee, reason)
     return _entered(fill, direction, fill.quantity - left, opening_fee, leverage), trade

@@ -46,7 +46,7 @@ FREE = SimSettings(
 
 
 class Tape:
-    """Minute bars by coin from ``START_MS`` on. The price is the open of the bar that is open, or what ``touch`` said."""
+    """Minute bars by coin from ``START_MS`` on. The price is the open of the running bar, or what ``touch`` said."""
 
     def __init__(self, **prices: Sequence[float | tuple[float, float, float, float]]) -> None:
         self.bars: dict[str, list[Bar]] = {}

@@ -19,7 +19,7 @@ def test_without_costs_an_order_fills_at_the_open_of_the_bar() -> None:
 
     account.buy("1")
 
-    assert [(fill.price, fill.quantity, fill.fee_usd) for fill in account.fills] == [(Decimal("100.25"), 1, 0)]
+    assert [[fill.price, fill.quantity, fill.fee_usd] for fill in account.fills] == [[Decimal("100.25"), 1, 0]]
 
 
 def test_a_taker_pays_four_and_a_half_basis_points() -> None:
@@ -37,7 +37,7 @@ def test_a_maker_pays_one_and_a_half_basis_points() -> None:
 
     account.minutes(2)
 
-    assert [(fill.price, fill.fee_usd, fill.liquidity) for fill in account.fills] == [(90, Decimal("0.135"), "maker")]
+    assert [[fill.price, fill.fee_usd, fill.liquidity] for fill in account.fills] == [[90, Decimal("0.135"), "maker"]]
 
 
 def test_a_fee_is_rounded_up_to_a_millionth_of_a_dollar() -> None:
@@ -113,7 +113,7 @@ def test_an_order_meets_the_price_at_its_arrival() -> None:
 
     account.buy("1")
 
-    assert [(fill.price, fill.time_ms) for fill in account.fills] == [(105, START_MS + 60_100)]
+    assert [[fill.price, fill.time_ms] for fill in account.fills] == [[105, START_MS + 60_100]]
 
 
 def test_jitter_is_the_same_for_the_same_seed_and_never_reorders() -> None:

@@ -38,17 +38,16 @@ def terms(trader: str, *, kind: Any = "direct", benchmark: bool = False, account
 class Arena:
     """Says records at the instant ``now_ms``, which the test moves; remembers every entry."""
 
-    def __init__(self, *traders: r.TraderTerms, bodies: dict[str, bytes] | None = None) -> None:
+    def __init__(self, *traders: r.TraderTerms) -> None:
         self.now_ms = START_MS
         self.state = State()
         self.entries: list[r.Entry] = []
-        self.bodies = bodies or {}
         self.projection = self.new_projection(self.state)
         self._orders = 0
         self.say(r.Configured(config="", version=1, traders=traders))
 
     def new_projection(self, state: State) -> Projection:
-        return Projection(state, instruments={"sim": INSTRUMENTS}, bodies=self.bodies.get)
+        return Projection(state, instruments={"sim": INSTRUMENTS})
 
     def say(self, record: r.Record, trader: str | None = None) -> None:
         entry = r.Entry(seq=len(self.entries) + 1, ts=self.now_ms, trader=trader, record=record)

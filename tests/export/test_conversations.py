@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
+from engine.export.prompts import Prompts
 from engine.manager.record import Answered, Planned, SlotClosed, SlotOpened
 from engine.model.decision import Decision, Denied
 from tests.export.arena import START_MS, Arena, terms, two_models
@@ -27,8 +28,10 @@ PROMPT = {
 
 
 def test_a_conversation_has_the_flat_fields_and_the_chat_log() -> None:
-    arena = Arena(terms("alpha"), bodies=PROMPT)
+    arena = Arena(terms("alpha"))
     arena.fund("alpha", 5_000)
+    for reference, body in PROMPT.items():
+        arena.projection.prompts.keep(reference, body)
     arena.slot("alpha", BUY, HOLD, raw='{"decisions":[]}', prompt="s,u", summary="I buy.", thoughts="First the trend.")
 
     [conversation] = arena.document("conversations")["conversations"]
@@ -88,6 +91,26 @@ def test_the_newest_ten_of_each_model_are_kept_newest_first() -> None:
     cycles = [(row["model_id"], row["cycle_id"]) for row in arena.document("conversations")["conversations"]]
 
     assert cycles == [("alpha", cycle) for cycle in range(13, 3, -1)] + [("beta", 1)]
+
+
+def test_a_prompt_that_is_not_at_hand_leaves_the_rest_of_the_conversation() -> None:
+    arena = two_models()
+
+    arena.slot("alpha", HOLD, raw="{}", prompt="s,u", summary="I wait.")
+
+    [conversation] = arena.document("conversations")["conversations"]
+    assert (conversation["cot_trace_summary"], conversation["user_prompt"]) == ("I wait.", "")
+
+
+def test_a_system_prompt_that_is_referred_to_stays_while_user_prompts_pass_by() -> None:
+    prompts = Prompts()
+    prompts.keep("system", b"s")
+    for number in range(2_000):
+        prompts.keep(str(number), b"u")
+        assert prompts.find("system") == b"s"
+
+    assert prompts.find("0") is None
+    assert prompts.find("1999") == b"u"
 
 
 def test_a_strategy_speaks_only_when_it_wants_to_do_something() -> None:

@@ -131,7 +131,7 @@ async def test_a_follower_closes_the_position_that_the_move_turns_against() -> N
 
 
 async def signals_of(style: str, rsi: float, standing: Standing, positions: Any = None) -> list[str]:
-    """The signals that twenty seeds give for a BTC that stands well above its average."""
+    """The signals that sixty seeds give for a BTC that stands well above its average."""
     columns = {
         column: [rsi] * 30 if column.indicator == "rsi" else window("BTC", 110_000.0).last(column, 30)
         for column in prompt_columns(SERIES_MS, LONG_MS)
@@ -140,7 +140,7 @@ async def signals_of(style: str, rsi: float, standing: Standing, positions: Any 
     account = Account(trader=ANN, capital_usd=Decimal(10_000), units=Decimal(10_000), positions=positions or {})
     scene = context(coins=("BTC",), market=market, account=account, plans={}, standing=standing)
     messages = render(scene, prompt_set(), SERIES_MS, LONG_MS).messages
-    replies = [understood(await ask(ScriptedModel("s", seed=seed, style=style), messages)) for seed in range(20)]
+    replies = [understood(await ask(ScriptedModel("s", seed=seed, style=style), messages)) for seed in range(60)]
     return sorted({decision.signal for reply in replies for decision in reply.decisions})
 
 

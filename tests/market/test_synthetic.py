@@ -67,7 +67,7 @@ def test_the_numbers_are_the_same_in_every_process_and_on_every_machine() -> Non
             text.update(" ".join(f"{value:.8g}" for value in getattr(bars, name)).encode())
     text.update(" ".join(f"{rate:.9f}" for rate in world.funding_rates(NOW // HOUR_MS, 100).ravel()).encode())
 
-    assert text.hexdigest()[:16] == "GOLDEN"
+    assert text.hexdigest()[:16] == "4f6cc10d5de939ac"
 
 
 def test_seeds_and_coins_differ() -> None:
@@ -85,7 +85,7 @@ def test_the_noise_is_bell_shaped_and_even() -> None:
     assert np.abs(bells.mean(axis=1)).max() < 0.01
     assert bells.std(axis=1) == pytest.approx([1, 1], abs=0.01)
     assert np.abs(bells).max() < 3.47
-    assert np.abs(np.corrcoef(bells)[0, 1]) < 0.01
+    assert abs((bells[0] * bells[1]).mean()) < 0.01
     assert evens.mean(axis=1) == pytest.approx([0.5, 0.5], abs=0.005)
     assert (evens.min() >= 0, evens.max() < 1) == (True, True)
 
@@ -119,8 +119,7 @@ def test_a_bar_contains_every_price_that_is_quoted_within_it(seed: int) -> None:
     for coin in market.coins:
         for bar in market.bars_between(coin, NOW, NOW + 5 * MINUTE_MS):
             quoted = [market.price(coin, bar.open_ms + offset) for offset in range(0, MINUTE_MS, 250)]
-            assert (min(quoted), max(quoted)) >= (bar.low, bar.low)
-            assert max(quoted) <= bar.high
+            assert bar.low <= min(quoted) <= max(quoted) <= bar.high
             assert (quoted[0], market.price(coin, bar.open_ms + MINUTE_MS)) == (bar.open, bar.close)
 
 

@@ -3,10 +3,12 @@
 from decimal import Decimal
 
 from engine.exchange.sim.costs import ZERO
-from engine.model.instrument import Instrument, on_price_grid
+from engine.model.instrument import Instrument
 from engine.model.order import Order, Rejected, Side
 
 FURTHEST = Decimal("0.95")  # of the mark: a limit further away is refused
+MOST = Decimal(10**15)  # of a size or a price: more cannot be an honest number
+_STEPS = tuple(Decimal(1).scaleb(-places) for places in range(13))
 TRIGGERS = ("stop_market", "take_profit_market")
 
 SENTENCES = {
@@ -47,17 +49,17 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
     """
     quantity = order.quantity
     limit = order.limit_price
-    if not quantity.is_finite() or quantity <= 0 or quantity % instrument.lot:
+    if not quantity.is_finite() or not 0 < quantity < MOST or quantity % instrument.lot:
         return "InvalidSize"
-    if not limit.is_finite() or limit <= 0:
+    if not limit.is_finite() or not 0 < limit < MOST:
         return "InvalidPrice"
-    if not on_price_grid(limit, instrument):
+    if not _on_grid(limit, instrument):
         return "Tick"
     trigger = order.trigger_price
     if order.style in TRIGGERS:
-        if trigger is None or not trigger.is_finite() or trigger <= 0:
+        if trigger is None or not trigger.is_finite() or not 0 < trigger < MOST:
             return "BadTriggerPx"
-        if not on_price_grid(trigger, instrument):
+        if not _on_grid(trigger, instrument):
             return "Tick"
     against_position = held < 0 if order.side == "buy" else held > 0
     if order.reduce_only and not against_position:
@@ -75,6 +77,12 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
         ahead = mark - trigger if fires_when_falling(order) else trigger - mark
         return "BadTriggerPx" if ahead <= 0 else None
     return None
+
+
+def _on_grid(price: Decimal, instrument: Instrument) -> bool:
+    """At most so many significant figures and decimals, or whole. Source: Hyperliquid, "Tick and lot size"."""
+    places = min(instrument.max_price_decimals, instrument.significant_figures - 1 - price.adjusted())
+    return not price % _STEPS[max(places, 0)]
 
 
 def fires_when_falling(order: Order) -> bool:

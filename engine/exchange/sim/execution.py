@@ -67,32 +67,6 @@ def _isolated_bearable(
     return "PerpMargin" if free < margin + fee_usd else None
 
 
-def fill_of(
-    venue: Venue,
-    order: Order,
-    quantity: Decimal,
-    price: Decimal,
-    fee_usd: Decimal,
-    *,
-    order_id: int,
-    time_ms: int,
-    liquidity: Liquidity,
-) -> Fill:
-    """One execution of an order."""
-    return Fill(
-        trade_id=str(venue.ledger.next_trade_id),
-        order_id=order_id,
-        client_order_id=order.client_order_id,
-        coin=order.coin,
-        side=order.side,
-        quantity=quantity,
-        price=price,
-        fee_usd=fee_usd,
-        time_ms=time_ms,
-        liquidity=liquidity,
-    )
-
-
 def follow(venue: Venue, coin: str, side: Side, quantity: Decimal, price: Decimal, *, matched: str) -> Follow:
     """What a fill does to the account's other resting orders in this coin: those that changed, and the ends of others.
 
@@ -172,13 +146,15 @@ def match_resting(venue: Venue, resting: Resting, price: Decimal, bar_volume: fl
     if rests:
         changed += (with_remaining(resting, wanted - quantity, filled),)
     report = Accepted(order_id=resting.order_id, filled_quantity=filled, resting=rests)
-    fill = fill_of(
-        venue,
-        order,
-        quantity,
-        price,
-        fee,
+    fill = Fill(
+        trade_id=str(venue.ledger.next_trade_id),
         order_id=resting.order_id,
+        client_order_id=order.client_order_id,
+        coin=coin,
+        side=order.side,
+        quantity=quantity,
+        price=price,
+        fee_usd=fee,
         time_ms=max(at_ms, venue.ledger.latest_ms),
         liquidity=liquidity,
     )

@@ -3,14 +3,14 @@
 from decimal import Decimal
 
 from engine.exchange.sim.admission import fault, is_worse, rejected
-from engine.exchange.sim.costs import ZERO
-from engine.exchange.sim.execution import bearable, canceled, fill_of, follow, held
-from engine.exchange.sim.ledger import NONCES, Resting
+from engine.exchange.sim.costs import ZERO, against
+from engine.exchange.sim.execution import bearable, canceled, follow, held
+from engine.exchange.sim.ledger import NONCES, Change, Resting
 from engine.exchange.sim.margin import cross_initial_usd, cross_value_usd
 from engine.exchange.sim.venue import Venue
 from engine.model.instrument import Instrument, tier_at
 from engine.model.market import Quote
-from engine.model.order import Accepted, Cancel, Envelope, Order, OrderReport, Rejected, SetLeverage
+from engine.model.order import Accepted, Cancel, Envelope, Fill, Order, OrderReport, Rejected, SetLeverage
 
 _DAY_MS = 86_400_000
 
@@ -83,7 +83,8 @@ def _take_order(venue: Venue, order: Order, nonce: int, now_ms: int, arrival_ms:
         case "limit_gtc":
             return _take_now(venue, order, instrument, quote, nonce, now_ms, arrival_ms, rests=True)
         case "post_only":
-            bid, ask = venue.costs.bid(quote.price), venue.costs.ask(quote.price)
+            bid = against(venue.costs.bid(quote.price), "sell", instrument)
+            ask = against(venue.costs.ask(quote.price), "buy", instrument)
             if order.limit_price >= ask if order.side == "buy" else order.limit_price <= bid:
                 return rejected("BadAloPx", asset, bid=bid, ask=ask)
             return _rest(venue, order, nonce, now_ms, arrival_ms)
@@ -128,17 +129,39 @@ def _take_now(
             return rejected(refusal, venue.asset[coin])
     ledger = venue.ledger
     order_id = ledger.next_order_id
-    fill = fill_of(venue, order, quantity, price, fee, order_id=order_id, time_ms=arrival_ms, liquidity="taker")
+    name = order.client_order_id
+    fill = Fill(
+        trade_id=str(ledger.next_trade_id),
+        order_id=order_id,
+        client_order_id=name,
+        coin=coin,
+        side=side,
+        quantity=quantity,
+        price=price,
+        fee_usd=fee,
+        time_ms=arrival_ms,
+    )
     remaining = wanted - quantity
-    report = Accepted(order_id=order_id, filled_quantity=quantity, resting=rests and remaining > 0)
-    reports: tuple[tuple[str, OrderReport], ...] = ((order.client_order_id, report),)
+    stays = rests and remaining > 0
+    report = Accepted(order_id=order_id, filled_quantity=quantity, resting=stays)
+    ended: tuple[tuple[str, OrderReport], ...] = ()
     rested: tuple[Resting, ...] = ()
     if ledger.resting:
-        rested, ended = follow(venue, coin, side, quantity, price, matched=order.client_order_id)
-        reports += ended
-    if report.resting:
-        rested += (Resting(order=order, order_id=order_id, remaining=remaining, filled=quantity, placed_ms=now_ms),)
-    venue.commit(now_ms, nonce=nonce, fills=(fill,), reports=reports, rested=rested)
+        rested, ended = follow(venue, coin, side, quantity, price, matched=name)
+    if stays:
+        rest = Resting(order=order, order_id=order_id, remaining=remaining, filled=quantity, placed_ms=now_ms)
+        rested += (rest,)
+    venue.enact(
+        Change(
+            number=ledger.number + 1,
+            at_ms=now_ms,
+            played_ms=ledger.played_ms,
+            nonce=nonce,
+            fills=(fill,),
+            reports=((name, report), *ended),
+            rested=rested,
+        )
+    )
     return report
 
 

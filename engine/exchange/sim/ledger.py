@@ -97,9 +97,10 @@ class Ledger(Struct, kw_only=True):
             self._remember(change.nonce)
         for fill in change.fills:
             self._book(fill, change.at_ms)
-        for resting in change.rested:
-            self.resting[resting.order.client_order_id] = resting
-            self.next_order_id = max(self.next_order_id, resting.order_id + 1)
+        if change.rested:
+            for resting in change.rested:
+                self.resting[resting.order.client_order_id] = resting
+                self.next_order_id = max(self.next_order_id, resting.order_id + 1)
         for client_order_id, report in change.reports:
             self.reports[client_order_id] = report
             if self.resting and not (type(report) is Accepted and report.resting):

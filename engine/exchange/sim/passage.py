@@ -29,6 +29,7 @@ def advance(venue: Venue, now_ms: int) -> None:
     after_ms = ledger.played_ms
     if now_ms <= after_ms:
         return
+    venue.sync()
     if ledger.holdings or ledger.resting:
         closing = _bars(venue, after_ms, now_ms)
         instants = [*closing, *_hours(venue, after_ms, now_ms), *_expiries(venue, after_ms, now_ms)]
@@ -65,6 +66,7 @@ def skip(venue: Venue, now_ms: int) -> None:
         for hour_ms in hours:
             fund(venue, hour_ms)
     ledger.played_ms = now_ms
+    venue.sync()
 
 
 def fund(venue: Venue, hour_ms: int) -> None:

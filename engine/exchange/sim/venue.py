@@ -27,6 +27,8 @@ class Venue:
     """
 
     __slots__ = (
+        "_jitter_ms",
+        "_latency_ms",
         "_log",
         "_noted_ms",
         "_random",
@@ -63,6 +65,8 @@ class Venue:
         self.asset = {coin: place for place, coin in enumerate(instruments)}
         self.calm: tuple[int, dict[str, tuple[float, float]]] | None = None
         self.refusals: list[tuple[str, str]] = []
+        self._latency_ms = settings.latency_ms
+        self._jitter_ms = settings.latency_jitter_ms
         self._random = Random(seed)
         self._seed = seed
         self._log = log
@@ -97,11 +101,12 @@ class Venue:
 
         The jitter is a function of the seed and of the nonce, so that a restart changes nothing.
         """
-        arrival = now_ms + self.settings.latency_ms
-        if self.settings.latency_jitter_ms:
+        arrival = now_ms + self._latency_ms
+        if self._jitter_ms:
             self._random.seed(f"{self._seed}:{nonce}")
-            arrival += self._random.randint(0, self.settings.latency_jitter_ms)
-        return max(arrival, self.ledger.latest_ms)
+            arrival += self._random.randint(0, self._jitter_ms)
+        latest_ms = self.ledger.latest_ms
+        return arrival if arrival > latest_ms else latest_ms
 
     def commit(
         self,
@@ -129,13 +134,17 @@ class Venue:
             rested=rested,
             reports=reports,
         )
+        self.enact(change)
+
+    def enact(self, change: Change) -> None:
+        """Commit a change that is at hand already."""
         if self._log is not None:
-            self._noted_ms = ledger.played_ms
+            self._noted_ms = change.played_ms
             if self._together is None:
                 self._log.append((change,))
             else:
                 self._together.append(change)
-        ledger.apply(change)
+        self.ledger.apply(change)
 
     def begin(self) -> None:
         """What is committed from here to ``finish`` becomes one line of the log: a crash finds all of it or nothing."""

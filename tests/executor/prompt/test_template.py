@@ -3,8 +3,10 @@
 from pathlib import Path
 
 import pytest
+from msgspec import Struct
 
-from engine.executor.prompt import PromptError, PromptSet, Template, render
+from engine.executor.briefing import AccountBrief, Briefing, CoinBrief, PositionBrief, TradeBrief
+from engine.executor.prompt import ConfidenceBrief, PromptError, PromptSet, Template, render
 from tests.executor.prompt.scene import LONG_MS, PROMPTS, SERIES_MS, context, prompt_set
 
 HEADER = "{# Version: 1.2.3 #}\n"
@@ -108,3 +110,10 @@ def test_every_template_that_ships_can_be_filled() -> None:
 
     assert strategies == ["aggressive_short", "balanced_swing", "conservative_long"]
     assert all("manager/" in version for version in versions)
+
+
+@pytest.mark.parametrize("part", [Briefing, AccountBrief, CoinBrief, PositionBrief, TradeBrief, ConfidenceBrief])
+def test_everything_that_a_template_may_print_is_documented(part: type[Struct]) -> None:
+    text = (PROMPTS.parent / "docs" / "prompts.md").read_text()
+
+    assert [field for field in part.__struct_fields__ if f"`{field}`" not in text] == []

@@ -106,7 +106,7 @@ def test_whatever_is_proposed_what_is_approved_is_within_every_limit(number: int
 
 
 def test_among_these_cycles_are_enough_with_several_opens_that_pass() -> None:
-    approved = [approved_of(*a_cycle(number)) for number in range(500)]
+    approved = [approved_of(*a_cycle(number)) for number in range(2000)]
 
     assert sum(sum(proposal.opens > 0 for proposal in cycle) >= 2 for cycle in approved) > 10
 
