@@ -112,7 +112,7 @@ def open_venue(account: AccountSettings, market: Market, clock: Clock, state_fol
     """The simulated venue account, with what it remembers from its last run."""
     provider: SimSettingsFile = account.provider
     terms = provider.sim
-    table = instrument_table() if terms.instruments is None else instrument_table(terms.instruments)
+    table = instrument_table(terms.instruments)
     return SimExchange(
         account.id,
         market,
@@ -132,6 +132,11 @@ def open_venue(account: AccountSettings, market: Market, clock: Clock, state_fol
         clock=clock,
         folder=None if state_folder is None else state_folder / "venues" / account.id,
     )
+
+
+def instruments_of(settings: Settings) -> dict[str, Mapping[str, Instrument]]:
+    """Every instrument of each venue account, by coin."""
+    return {account.id: instrument_table(account.provider.sim.instruments) for account in settings.accounts}
 
 
 def terms_of(settings: Settings) -> tuple[TraderTerms, ...]:
@@ -184,7 +189,7 @@ def _desk(
     instruments: Mapping[str, Instrument],
     bounded: Callable[[ChatModel], ChatModel],
 ) -> Desk:
-    decider, columns = _decider(settings, trader, bounded)
+    decider, columns = _decider(settings, trader, market, bounded)
     market.declare([*columns, *risk.columns(trader.limits)])
     return Desk(
         trader=trader.id,
@@ -207,7 +212,7 @@ def _desk(
 
 
 def _decider(
-    settings: Settings, trader: TraderSettings, bounded: Callable[[ChatModel], ChatModel]
+    settings: Settings, trader: TraderSettings, market: MarketProvider, bounded: Callable[[ChatModel], ChatModel]
 ) -> tuple[Decider, Sequence[Column]]:
     if trader.strategy is not None:
         strategy: Strategy = build(trader.strategy.name, trader.strategy.settings, seed=trader.strategy.seed)
@@ -225,15 +230,15 @@ def _decider(
         series_interval_ms=trader.series_interval_ms,
         long_interval_ms=trader.long_interval_ms,
     )
-    return decider, prompt_columns(trader.series_interval_ms, trader.long_interval_ms)
+    return decider, prompt_columns(trader.series_interval_ms, trader.long_interval_ms, market.lacks)
 
 
 def _model(settings: Settings, name: str) -> ChatModel:
     entry = settings.llm.models[name]
     match entry:
         case ScriptedEntry():
-            return ScriptedModel(name, entry.seed, entry.style)
+            return ScriptedModel(name, seed=entry.seed, style=entry.style)
         case RecordedEntry():
-            return RecordedModel(name, entry.folder)
+            return RecordedModel.load(name, entry.folder)
         case _:
             raise AssertionError(f"model {name} passed the configuration though nothing can build it")

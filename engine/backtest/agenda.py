@@ -20,7 +20,9 @@ class Agenda:
     due at every slot of its own until it holds.
     """
 
-    def __init__(self, open_ms: NDArray[np.int64], slots: Mapping[TraderId, Mask], due: Mapping[TraderId, Mask], mark_ms: int) -> None:
+    def __init__(
+        self, open_ms: NDArray[np.int64], slots: Mapping[TraderId, Mask], due: Mapping[TraderId, Mask], mark_ms: int
+    ) -> None:
         self.count = len(open_ms)
         self._slots = {trader: mask.data for trader, mask in slots.items()}
         self._due = {trader: mask.data for trader, mask in due.items()}

@@ -112,9 +112,7 @@ class Driver:
         bars = {coin: tape.bars_over(coin, from_ms, to_ms) for coin in tape.coins}
         columns = {coin: tape.columns_over(coin, from_ms, to_ms) for coin in tape.coins}
         open_ms = np.arange(from_ms, to_ms, tape.interval_ms, dtype=np.int64)
-        plan = agenda(
-            open_ms, list(arena.desks.values()), columns, mark_ms=self._mark_ms, every_slot=self._every_slot
-        )
+        plan = agenda(open_ms, list(arena.desks.values()), columns, mark_ms=self._mark_ms, every_slot=self._every_slot)
         self._play(plan, open_ms, Hits(bars), Solvency(arena, bars), bars)
         self._clock.set(to_ms)
         for account, gateway in arena.gateways.items():

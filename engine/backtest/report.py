@@ -66,12 +66,11 @@ class Report(Struct, frozen=True, kw_only=True):
     traders: tuple[TraderReport, ...]
 
 
-def report_of(state: State, tally: Tally, *, from_ms: int, to_ms: int, mark_ms: int, checks: int, drifts: int) -> Report:
+def report_of(
+    state: State, tally: Tally, *, from_ms: int, to_ms: int, mark_ms: int, checks: int, drifts: int
+) -> Report:
     """The figures of a finished run."""
-    traders = [
-        _trader(state, name, tally.of(name), mark_ms)
-        for name in state.traders
-    ]
+    traders = [_trader(state, name, tally.of(name), mark_ms) for name in state.traders]
     traders.sort(key=lambda found: (-found.return_pct, found.trader))
     kinds = tally.kinds
     counts = Counts(
@@ -155,7 +154,10 @@ def text_of(report: Report) -> str:
         rows.append(cells)
     widths = [max(len(row[place]) for row in rows) for place in range(len(rows[0]))]
     lines = [
-        "  ".join(cell.ljust(width) if place == 0 else cell.rjust(width) for place, (cell, width) in enumerate(zip(row, widths, strict=True)))
+        "  ".join(
+            cell.ljust(width) if place == 0 else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         for row in rows
     ]
     lines.append("")

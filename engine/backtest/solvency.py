@@ -93,4 +93,3 @@ class Solvency:
             known = self._extremes[coin].over(first, min(first + BLOCK, self._count))
             self._blocks[key] = known
         return known
-

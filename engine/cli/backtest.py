@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from engine import __version__
 from engine.app import Market, allocations_of, assemble, capital_of, open_market, terms_of
 from engine.backtest.driver import Driver, step
@@ -51,6 +53,7 @@ def run_backtest(
     except (ValueError, HistoryFault) as error:
         print(error, file=sys.stderr)
         return 2
+    settings = fitted(settings, market.interval_ms)
     journal = None if journal_path is None else BufferedJournal.open(journal_path)[0]
     try:
         report, tally = play(settings, market, from_ms, to_ms, every_slot=every_slot, journal=journal)
@@ -83,7 +86,9 @@ def play(
     state = State()
     tally = Tally(state)
     recorder = Recorder(state, clock, journal, [tally])
-    assembly = assemble(settings, recorder, clock=clock, markets={account.market: market for account in settings.accounts})
+    assembly = assemble(
+        settings, recorder, clock=clock, markets={account.market: market for account in settings.accounts}
+    )
     announce(assembly.arena, __version__, redacted_text(settings), terms_of(settings))
     step(recover(assembly.arena, capital_of(settings)))
     columns = [
@@ -115,6 +120,22 @@ def play(
         drifts=driver.drifts,
     )
     return report, tally
+
+
+def fitted(settings: Settings, bar_ms: int) -> Settings:
+    """The settings with every interval rounded up to whole bars of the recording; says where it had to."""
+    traders = []
+    for trader in settings.traders:
+        changed = {
+            name: -(-getattr(trader, name) // bar_ms) * bar_ms
+            for name in ("interval_ms", "series_interval_ms", "long_interval_ms")
+            if getattr(trader, name) % bar_ms
+        }
+        if changed:
+            said = ", ".join(f"{name} {getattr(trader, name)} -> {value}" for name, value in changed.items())
+            print(f"{trader.id}: bars of {bar_ms} ms: {said}", file=sys.stderr)
+        traders.append(replace(trader, **changed))
+    return replace(settings, traders=tuple(traders))
 
 
 def _market(

@@ -24,7 +24,10 @@ def load_or_refuse(path: Path) -> Settings:
         return load(path, os.environ)
     except ConfigFaults as faults:
         count = len(faults.faults)
-        print(f"The configuration has {count} {'fault' if count == 1 else 'faults'}; nothing was started:", file=sys.stderr)
+        print(
+            f"The configuration has {count} {'fault' if count == 1 else 'faults'}; nothing was started:",
+            file=sys.stderr,
+        )
         for fault in faults.faults:
             print(f"  {fault.file}: {fault.key}: {fault.message}", file=sys.stderr)
         raise Refused(EXIT_CONFIG) from faults

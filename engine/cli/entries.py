@@ -1,13 +1,15 @@
 """From the frames of a journal to the entries that are folded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from engine.journal.chain import BODY_KIND, Frame
+from engine.journal.chain import BODY_KIND, Frame, body_of, body_reference
 from engine.manager.record import Entry, decode
 
 
-def entries(frames: Iterable[Frame]) -> Iterator[Entry]:
-    """The records in order; shared bodies are left out. Raises ``RecordUnreadable``."""
+def entries(frames: Iterable[Frame], bodies: Callable[[str, bytes], None]) -> Iterator[Entry]:
+    """The records in order; ``bodies`` is told of the shared bodies between them. Raises ``RecordUnreadable``."""
     for frame in frames:
-        if frame.kind != BODY_KIND:
+        if frame.kind == BODY_KIND:
+            bodies(body_reference(frame) or "", body_of(frame))
+        else:
             yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from engine.app import instruments_of
 from engine.cli.configuration import Refused, load_or_refuse
 from engine.cli.entries import entries
 from engine.config import Settings
@@ -38,10 +39,10 @@ def _verify(settings: Settings) -> int:
     published = read_published(settings.root.data_path)
     found = verify(folder, anchors=[] if published is None else [published.head])
     state, audit = State(), Audit()
-    projection = Projection(state)
+    projection = Projection(state, instruments=instruments_of(settings))
     faults: list[str] = []
     compared = False
-    for entry in entries(read(folder)):
+    for entry in entries(read(folder), projection.prompts.keep):
         if published is not None and not compared and entry.seq > published.head[0]:
             faults += _against_published(projection, published)
             compared = True

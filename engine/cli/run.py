@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from engine import __version__
-from engine.app import Assembly, allocations_of, assemble, capital_of, terms_of
+from engine.app import Assembly, allocations_of, assemble, capital_of, instruments_of, terms_of
 from engine.backtest.driver import Driver, step
 from engine.backtest.tape import tape_of
 from engine.cli.board import Board
@@ -92,7 +92,7 @@ class Engine:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.state = State()
-        self.projection = Projection(self.state)
+        self.projection = Projection(self.state, instruments=instruments_of(settings))
         self.exporter = Exporter(self.projection, settings.root.data_path)
         self.inbox = Inbox(settings.manager.manager.state_storage_path / "inbox")
         self.inbox.open()
@@ -110,11 +110,15 @@ class Engine:
             if recovery.torn is not None:
                 log.warning("torn tail dropped", torn=str(recovery.torn))
             try:
-                replay(entries(read(settings.root.journal.folder)), self.state, [self.projection])
+                replay(
+                    entries(read(settings.root.journal.folder), self.projection.prompts.keep),
+                    self.state,
+                    [self.projection],
+                )
             except JournalMissing:
                 log.info("first start", journal=str(settings.root.journal.folder))
             clock = PlayedClock(self._start_ms())
-            recorder = Recorder(self.state, clock, journal, [self.projection])
+            recorder = Recorder(self.state, clock, journal, [self.projection], self.projection.prompts.keep)
             assembly = assemble(
                 settings,
                 recorder,
@@ -191,9 +195,7 @@ class Engine:
             )
             driver.run(from_ms, to_ms)
 
-    async def _live(
-        self, assembly: Assembly, recorder: Recorder, journal: JournalWriter, until_ms: int | None
-    ) -> None:
+    async def _live(self, assembly: Assembly, recorder: Recorder, journal: JournalWriter, until_ms: int | None) -> None:
         clock = recorder.clock
 
         async def publish() -> None:

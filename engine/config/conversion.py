@@ -13,7 +13,7 @@ from msgspec.structs import FieldInfo
 from engine.config.document import Scalar, Tree, join
 from engine.config.environment import Expanded, expand
 from engine.config.faults import Fault
-from engine.config.kinds import Refused
+from engine.config.kinds import Refused, Untyped
 from engine.config.leaf import LeafError, read_leaf, read_untyped, rooted
 from engine.config.secret import Secret
 
@@ -48,7 +48,8 @@ class Conversion:
         if isinstance(kind, type) and issubclass(kind, Struct):
             return self._struct(tree, kind, path)
         if get_origin(kind) in (Union, types.UnionType):
-            return self._variant(tree, get_args(kind), path)
+            untyped = next((note.type for note in notes if isinstance(note, Untyped)), "")
+            return self._variant(tree, get_args(kind), untyped, path)
         match get_origin(kind):
             case container if container is tuple:
                 return self._sequence(tree, get_args(kind)[0], path)
@@ -94,13 +95,13 @@ class Conversion:
             return msgspec.structs.replace(value, **{name: self._rooted(part) for name, part in parts.items()})
         return value
 
-    def _variant(self, tree: Tree, variants: tuple[type[Struct], ...], path: str) -> Any:
+    def _variant(self, tree: Tree, variants: tuple[type[Struct], ...], untyped: str, path: str) -> Any:
         tag = variants[0].__struct_config__.tag_field
         assert tag is not None
         if not isinstance(tree, dict):
             return self.fault(path, "is not a mapping of keys to values")
         known = {str(variant.__struct_config__.tag): variant for variant in variants}
-        found = tree.get(tag)
+        found = tree.get(tag, Scalar(untyped, True) if untyped else {})
         if not isinstance(found, Scalar):
             return self.fault(join(path, tag), f"is missing; known: {', '.join(known)}")
         if found.text not in known:

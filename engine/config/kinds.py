@@ -50,6 +50,12 @@ class Text(Struct, frozen=True):
     unit: str = "text"
 
 
+class Untyped(Struct, frozen=True):
+    """Of several kinds of entry the one that is meant where ``type`` is not written."""
+
+    type: str
+
+
 class Refused(Struct, frozen=True):
     """A key that must stay at its default; ``reason`` says what it would need."""
 

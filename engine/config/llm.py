@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from msgspec import Struct, field
 
-from engine.config.kinds import Endpoint, Folder, LogLevel, Milliseconds, Name, Number, Percent, Seed, Usd
+from engine.config.kinds import Endpoint, Folder, LogLevel, Milliseconds, Name, Number, Percent, Seed, Untyped, Usd
 from engine.config.secret import Secret
 
 
@@ -34,7 +34,7 @@ class RecordedModel(Struct, frozen=True, kw_only=True, tag_field="type", tag="re
     folder: Folder
 
 
-Model = OpenAiModel | ScriptedModel | RecordedModel
+Model = Annotated[OpenAiModel | ScriptedModel | RecordedModel, Untyped("openai")]
 
 
 class Budget(Struct, frozen=True, kw_only=True):

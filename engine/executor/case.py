@@ -98,14 +98,13 @@ class Pending(Struct, gc=False):
 class Exposure:
     """One trader's positions and sums as if every proposal approved so far were already filled at its mark."""
 
-    __slots__ = ("_others_usd", "_pending", "closed", "context", "new_positions", "opens", "positions", "turnover_usd")
+    __slots__ = ("_others_usd", "_pending", "closed", "context", "new_positions", "positions", "turnover_usd")
 
     def __init__(self, context: Context) -> None:
         self.context = context
         self.positions: dict[str, Position] = context.account.positions
         self.closed: tuple[str, ...] = ()
         self.new_positions = 0
-        self.opens = 0
         self.turnover_usd = ZERO
         self._pending: dict[tuple[str, str], Pending] | None = None
         self._others_usd: Mapping[str, Decimal] | None = None
@@ -120,10 +119,9 @@ class Exposure:
             positions[proposal.coin] = _filled(proposal, before, self.context.now_ms)
         self.positions = positions
         self.turnover_usd += proposal.quantity * proposal.mark
-        if proposal.closes > 0:
+        if before is not None and proposal.closes == abs(before.quantity):
             self.closed += (proposal.coin,)
         if proposal.opens > 0:
-            self.opens += 1
             self.new_positions += 1 if before is None or proposal.closes > 0 else 0
 
     def mark(self, coin: str) -> Decimal:

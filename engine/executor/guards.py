@@ -12,6 +12,7 @@ from engine.model.position import ZERO
 from engine.model.standing import DAY_MS, HOUR_MS, Standing
 
 HUNDRED = Decimal(100)
+LEAST_POINTS = 3  # two returns, without which there is no deviation
 
 
 def equity(proposal: Proposal, case: Case) -> str | None:
@@ -51,11 +52,11 @@ def fees_per_day(proposal: Proposal, case: Case) -> str | None:
 
 
 def opens_per_day(proposal: Proposal, case: Case) -> str | None:
-    """The trader does not churn: orders that open something are counted for a UTC day."""
+    """The trader does not churn: positions opened this UTC day are counted, flips included."""
     cap = case.limits.max_opens_per_day
-    if cap is None:
+    if cap is None or not case.is_new_position:
         return None
-    found = (case.context.standing.day_opens if _is_today(case) else 0) + case.exposure.opens + 1
+    found = (case.context.standing.day_opens if _is_today(case) else 0) + case.exposure.new_positions + 1
     return None if found <= cap else f"opens of the day would be {found}, the cap is {cap}"
 
 
@@ -90,9 +91,9 @@ def loss_streak(proposal: Proposal, case: Case) -> str | None:
 def sharpe_pause(standing: Standing, limits: Limits, now_ms: int) -> int | None:
     """Until when a trader has to pause (ms UTC) because its Sharpe ratio is too low; ``None`` when it need not.
 
-    The ratio is that of hourly returns of net asset value, annualised, over at least ``sharpe_min_sample`` of them that
-    were made since the last pause: a pause that is over is not imposed again for what led to it. A value that is no
-    number counts as too low; a ratio that is undefined because nothing moved does not.
+    The ratio is that of hourly returns of net asset value, annualised, over at least ``sharpe_min_sample`` hourly values
+    since the last pause: a pause that is over is not imposed again for what led to it. A value that is no number counts
+    as too low; a ratio that is undefined because nothing moved does not.
     """
     threshold = limits.sharpe_pause_threshold
     if threshold is None or limits.pause_ms <= 0 or standing.pause_until_ms > now_ms:
@@ -101,7 +102,7 @@ def sharpe_pause(standing: Standing, limits: Limits, now_ms: int) -> int | None:
     if standing.pause_until_ms > 0:
         hours = (now_ms - standing.pause_until_ms) // HOUR_MS
         points = points[-(hours + 1) :]
-    if len(points) - 1 < max(2, limits.sharpe_min_sample):
+    if len(points) < max(LEAST_POINTS, limits.sharpe_min_sample):
         return None
     until_ms = now_ms + limits.pause_ms
     if not all(isfinite(point) for point in points):

@@ -123,11 +123,6 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def market_fields(limits: Limits) -> tuple[str, ...]:
-    """The fields of a coin snapshot that these limits need; a provider that lacks one cannot serve the trader."""
-    return ("open_interest",) if limits.liquidity_threshold_usd is not None else ()
-
-
 def columns(limits: Limits) -> tuple[Column, ...]:
     """The columns that these limits need from the market provider."""
     return (caps.CLOSES,) if limits.max_correlated_positions is not None else ()
@@ -167,4 +162,4 @@ def _first_denial(proposal: Proposal, case: Case, checks: Named) -> Denied | Non
     return None
 
 
-__all__ = ["RULES", "Rule", "columns", "judge", "market_fields", "sharpe_pause"]
+__all__ = ["RULES", "Rule", "columns", "judge", "sharpe_pause"]

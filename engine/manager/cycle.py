@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from engine.executor.executor import ask, repair_messages, repairable, understand
 from engine.executor.parse import Parsed, ReplyMalformed
 from engine.executor.ports import Message, ModelUnavailable, Reply
-from engine.executor.prompt import Rendered
+from engine.executor.prompt import PromptError, Rendered
 from engine.executor.risk import judge
 from engine.executor.context import Context
 from engine.manager.desk import Desk, ModelDecider, Unlookable, context_of
@@ -136,12 +136,8 @@ def _plan_record(
     )
 
 
-def _close(
-    recorder: Recorder, trader: str, slot_ms: int, opened_ms: int, outcome: Outcome, why: str
-) -> SlotClosed:
-    closed = SlotClosed(
-        slot_ms=slot_ms, outcome=outcome, why=why, latency_ms=recorder.clock.now_ms() - opened_ms
-    )
+def _close(recorder: Recorder, trader: str, slot_ms: int, opened_ms: int, outcome: Outcome, why: str) -> SlotClosed:
+    closed = SlotClosed(slot_ms=slot_ms, outcome=outcome, why=why, latency_ms=recorder.clock.now_ms() - opened_ms)
     recorder.say(closed, trader)
     return closed
 
@@ -149,7 +145,10 @@ def _close(
 async def _ask_model(decider: ModelDecider, context: Context, recorder: Recorder) -> Answer:
     """Render, ask, understand; one repair attempt within the same deadline. Never raises for a bad reply."""
     clock = recorder.clock
-    rendered = ask(context, decider.prompts, decider.series_interval_ms, decider.long_interval_ms)
+    try:
+        rendered = ask(context, decider.prompts, decider.series_interval_ms, decider.long_interval_ms)
+    except PromptError as error:
+        return Answer((), failure=f"prompt: {error}")
     keep_snapshot(recorder, context.market)
     deadline_ms = clock.now_ms() + decider.timeout_ms
     messages: Sequence[Message] = rendered.messages

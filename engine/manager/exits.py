@@ -52,7 +52,9 @@ def hit_within(position: Position, plan: ExitPlan, *, opened: Decimal, low: Deci
     return None
 
 
-async def close_position(desk: Desk, recorder: Recorder, deployment: str, coin: str, cause: Cause) -> OrderReport | None:
+async def close_position(
+    desk: Desk, recorder: Recorder, deployment: str, coin: str, cause: Cause
+) -> OrderReport | None:
     """Close a trader's own position in one coin at the market; ``None`` when there is none or an order is under way."""
     state = recorder.state
     account = state.accounts[desk.account]

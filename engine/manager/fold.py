@@ -59,8 +59,10 @@ def _slot_opened(state: State, entry: r.Entry, record: r.SlotOpened) -> None:
 
 def _slot_closed(state: State, entry: r.Entry, record: r.SlotClosed) -> None:
     trader = state.traders[TraderId(entry.trader or "")]
-    trader.open_slot_ms = None
-    trader.standing.last_slot_ms = record.until_ms if record.until_ms is not None else record.slot_ms
+    if trader.open_slot_ms == record.slot_ms:
+        trader.open_slot_ms = None
+    last_ms = record.until_ms if record.until_ms is not None else record.slot_ms
+    trader.standing.last_slot_ms = max(trader.standing.last_slot_ms, last_ms)
 
 
 def _answered(state: State, entry: r.Entry, record: r.Answered) -> None:

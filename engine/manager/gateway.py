@@ -163,7 +163,9 @@ class Gateway:
         if abs(after) <= abs(held) and (after == 0 or (after > 0) == (held > 0)):
             return None
         if intended.cause not in ("decision",):
-            return f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
+            return (
+                f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
+            )
         if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
             return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
         notional = abs(after) * min(mark, order.limit_price)

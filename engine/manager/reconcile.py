@@ -65,7 +65,9 @@ def settled_usd(book: Book) -> Decimal:
     return total
 
 
-async def reconcile(account: AccountId, exchange: ExchangeProvider, recorder: Recorder) -> tuple[VenueAccount, list[Drift]]:
+async def reconcile(
+    account: AccountId, exchange: ExchangeProvider, recorder: Recorder
+) -> tuple[VenueAccount, list[Drift]]:
     """Read the venue account and compare; an order whose outcome is open explains a difference until it is resolved."""
     venue = await exchange.account()
     state = recorder.state.accounts[account]

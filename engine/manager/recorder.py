@@ -1,6 +1,6 @@
 """The recorder: says a record to the journal, folds it into the state and shows it to the readers, in that order."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from engine.clock import Clock
 from engine.manager.fold import apply
@@ -12,10 +12,18 @@ from engine.manager.state import State
 class Recorder:
     """The only writer of the journal and of the state.
 
-    Without a journal (a backtest that wants none) records are folded without being encoded.
+    Without a journal (a backtest that wants none) records are folded without being encoded. ``bodies`` is told of every
+    shared body, by its reference.
     """
 
-    def __init__(self, state: State, clock: Clock, journal: Journal | None, sinks: Sequence[Sink] = ()) -> None:
+    def __init__(
+        self,
+        state: State,
+        clock: Clock,
+        journal: Journal | None,
+        sinks: Sequence[Sink] = (),
+        bodies: Callable[[str, bytes], None] | None = None,
+    ) -> None:
         self.state = state
         self.clock = clock
         self.sinks = list(sinks)
@@ -23,6 +31,7 @@ class Recorder:
         self.waits = True  # False while history is played: nothing suspends, the driver syncs the journal itself
         self.snapshot_ms = -1  # the last instant whose market snapshot was stored
         self._journal = journal
+        self._bodies = bodies
 
     def say(self, record: Record, trader: str | None = None) -> int:
         """Append, fold and show one record; its sequence number."""
@@ -44,7 +53,12 @@ class Recorder:
 
     def body(self, kind: str, data: bytes) -> str:
         """Store a shared body once; what to refer to it by (empty without a journal)."""
-        return "" if self._journal is None else self._journal.body(kind, data, self.clock.now_ms())
+        if self._journal is None:
+            return ""
+        reference = self._journal.body(kind, data, self.clock.now_ms())
+        if self._bodies is not None:
+            self._bodies(reference, data)
+        return reference
 
     @property
     def keeps_bodies(self) -> bool:

@@ -12,7 +12,7 @@ from engine.market.candle_files import CandleRows, Folder, HistoryFault, read_ca
 from engine.market.funding import Funding
 from engine.model.instrument import Instrument
 
-RAGGED_END_MS = DAY_MS  # files fetched one after the other end some bars apart: the earliest end counts for all
+RAGGED_END_MS = DAY_MS  # files fetched one after the other begin and end some bars apart: what all have counts
 Rows = dict[str, dict[int, CandleRows]]  # by coin and interval
 
 
@@ -61,7 +61,8 @@ def read_recording(
         end_ms = min(end_ms, to_ms - to_ms % base)
     first_ms = max(int(found.open_ms[0]) for found in based.values()) + base
     if from_ms is not None:
-        first_ms = max(-(-from_ms // base) * base, start_ms)
+        asked_ms = -(-from_ms // base) * base
+        first_ms = max(asked_ms, start_ms) if allow_gaps else max(asked_ms, first_ms)
     if first_ms >= end_ms:
         raise HistoryFault([f"{folder}: nothing is left between {first_ms} and {end_ms} of bars of {base} ms"])
     count = (end_ms - start_ms) // base
@@ -181,13 +182,13 @@ def _base_interval(rows: Rows, asked_ms: int | None, from_ms: int | None, to_ms:
 
 
 def _uncovered(rows: Mapping[str, CandleRows], from_ms: int | None, to_ms: int | None) -> list[str]:
-    """Which files begin too late or end too early; without ``to_ms`` all must end within a day of each other."""
+    """Which files begin or end more than a day off what was asked for; that much the span is cut to what all have."""
     ends = {coin: int(found.open_ms[-1]) + found.interval_ms for coin, found in rows.items()}
-    until_ms = max(ends.values()) - RAGGED_END_MS if to_ms is None else to_ms
+    until_ms = (max(ends.values()) if to_ms is None else to_ms) - RAGGED_END_MS
     faults = []
     for coin, found in rows.items():
         starts_ms = int(found.open_ms[0])
-        if from_ms is not None and starts_ms > from_ms:
+        if from_ms is not None and starts_ms > from_ms + RAGGED_END_MS:
             faults.append(f"{found.name}: begins at {starts_ms}, later than the {from_ms} asked for")
         if ends[coin] + found.interval_ms <= until_ms:
             faults.append(f"{found.name}: ends at {ends[coin]}, earlier than {until_ms}")

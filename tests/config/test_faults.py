@@ -41,7 +41,7 @@ NOF0 = [
 LLM = [
     ("style: momentum", "style: heroic", "models.script.style", "known: momentum"),
     ("type: scripted", "type: oracle", "models.script.type", "known: openai, scripted, recorded"),
-    ("    type: scripted\n", "", "models.script.type", "is missing"),
+    ("    type: scripted\n", "", "models.script.provider", "is missing"),
     ("provider: openai", "temperature: 0.7", "models.gpt-5.provider", "is missing"),
     ("provider: openai", "temperature: .nan", "models.gpt-5.temperature", "expected a number"),
     ("default_model: script", "default_model: gpt-6", "default_model", "known: script, gpt-5"),

@@ -14,6 +14,11 @@ TRADERS = (ANN, BOB, EVE)
 COINS = ("BTC", "ETH", "DOGE")
 
 
+def exact(*numbers: object) -> tuple[Decimal, ...]:
+    """The numbers as decimals, to be compared with what the ledger holds."""
+    return tuple(Decimal(str(number)) for number in numbers)
+
+
 def a_fill(
     side: Side,
     quantity: object,

@@ -20,6 +20,7 @@ from engine.model.instrument import (
     round_quantity_down,
     tier_at,
 )
+from tests.model.fills import exact
 
 DIRECTIONS: tuple[PriceRounding, ...] = ("down", "nearest", "up")
 
@@ -158,7 +159,7 @@ def test_maintenance_of_a_single_tier_is_half_the_initial_margin_at_the_highest_
 def test_the_deduction_is_what_makes_maintenance_continuous() -> None:
     lines = maintenance_lines(THREE)
 
-    assert lines == [(Decimal("0.025"), 0), (Decimal("0.05"), 25), (Decimal("0.1"), 275)]
+    assert lines == [exact("0.025", 0), exact("0.05", 25), exact("0.1", 275)]
     for tier, (below, above) in zip(THREE[1:], pairwise(lines), strict=True):
         assert tier.notional_usd * below[0] - below[1] == tier.notional_usd * above[0] - above[1]
 

@@ -64,7 +64,7 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
     against_position = held < 0 if order.side == "buy" else held > 0
     if order.reduce_only and not against_position:
         return "ReduceOnly"
-    if not (order.reduce_only or (against_position and quantity <= abs(held))):
+    if not (against_position and (order.reduce_only or quantity <= abs(held))):
         if order.style in TRIGGERS and trigger is not None:
             reference = trigger
         else:
@@ -81,8 +81,10 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
 
 def _on_grid(price: Decimal, instrument: Instrument) -> bool:
     """At most so many significant figures and decimals, or whole. Source: Hyperliquid, "Tick and lot size"."""
-    places = min(instrument.max_price_decimals, instrument.significant_figures - 1 - price.adjusted())
-    return not price % _STEPS[max(places, 0)]
+    places = instrument.significant_figures - 1 - price.adjusted()
+    if places > instrument.max_price_decimals:
+        places = instrument.max_price_decimals
+    return not price % _STEPS[places if places > 0 else 0]
 
 
 def fires_when_falling(order: Order) -> bool:
@@ -92,8 +94,10 @@ def fires_when_falling(order: Order) -> bool:
 
 def exposure_after(held: Decimal, signed_quantity: Decimal) -> tuple[Decimal, bool, bool]:
     """The size after a trade, whether it adds exposure (grows or flips), and whether it flips."""
+    if not held:
+        return signed_quantity, True, False
     after = held + signed_quantity
-    flips = held != ZERO and after != ZERO and (after > 0) != (held > 0)
+    flips = after != ZERO and (after > 0) != (held > 0)
     return after, flips or abs(after) > abs(held), flips
 
 

@@ -33,7 +33,7 @@ class Costs:
     def fee_usd(self, quantity: Decimal, price: Decimal, liquidity: Liquidity) -> Decimal:
         """The fee of one fill, rounded up to a millionth of a dollar: never in favour of the account."""
         rate = self._maker if liquidity == "maker" else self._taker
-        return (quantity * price * rate).quantize(MICRO, rounding=ROUND_CEILING)
+        return (quantity * price * rate).quantize(MICRO, ROUND_CEILING)
 
     def fillable(self, quantity: Decimal, bar_volume: float, instrument: Instrument) -> Decimal:
         """How much of an order finds a counterparty in a bar of this volume, rounded down to the lot.
@@ -84,5 +84,5 @@ def against(price: Decimal, side: Side, instrument: Instrument) -> Decimal:
     """
     step = _STEPS[instrument.max_price_decimals]
     if side == "buy":
-        return price.quantize(step, rounding=ROUND_CEILING)
-    return max(price.quantize(step, rounding=ROUND_FLOOR), step)
+        return price.quantize(step, ROUND_CEILING)
+    return max(price.quantize(step, ROUND_FLOOR), step)

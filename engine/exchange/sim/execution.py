@@ -27,8 +27,7 @@ def bearable(venue: Venue, coin: str, signed_quantity: Decimal, price: Decimal, 
     """
     ledger = venue.ledger
     holding = ledger.holdings.get(coin)
-    before = ZERO if holding is None else holding.size
-    after, adds, flips = exposure_after(before, signed_quantity)
+    after, adds, flips = exposure_after(ZERO if holding is None else holding.size, signed_quantity)
     if not adds:
         return None
     if coin in venue.settings.capped_coins:

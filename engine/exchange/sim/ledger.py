@@ -44,7 +44,7 @@ class Holding(Struct, kw_only=True, gc=False):
     grown_ms: int = 0
 
 
-class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """What happened to the account at once: all of it or nothing. One line of the log.
 
     ``at_ms`` is when it happened, ``played_ms`` how far the bars have been played. ``reports`` are what the venue now

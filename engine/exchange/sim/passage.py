@@ -163,9 +163,8 @@ def _play(venue: Venue, bars: Bars, close_ms: int) -> None:
             _walk(venue, coin, way[place], met, at_ms, bars[coin].volume, None if last else bars[coin].open_ms)
         starts = {coin: way[4 if coin in young else place][0] for coin, way in ways.items()}
         ends = {coin: way[4 if coin in young else place][1] for coin, way in ways.items()}
-        if place != 2:  # the extreme that helps liquidates nobody; whoever turned around in it is checked at the close
-            before = _marks(venue)
-            liquidate(venue, before | starts, before | ends, at_ms, jumped=place == 0)
+        before = _marks(venue)
+        liquidate(venue, before | starts, before | ends, at_ms, jumped=place == 0)
         venue.marks.update(ends)
 
 

@@ -118,7 +118,7 @@ def check(approved: list[Proposal], context: Context) -> None:
     price = {coin: float(mark) for coin, mark in PRICES.items()}
     held = {coin: float(position.quantity) for coin, position in context.account.positions.items()}
     leverage = {coin: position.leverage for coin, position in context.account.positions.items()}
-    turnover = opens = news = 0.0
+    turnover = news = 0.0
 
     def worst(trader: str, coin: str, quantity: float) -> float:
         orders = [order for order in context.pending if (order.trader, order.coin) == (trader, coin)]
@@ -143,7 +143,6 @@ def check(approved: list[Proposal], context: Context) -> None:
         if opening <= 0:
             assert abs(after) < abs(before)
             continue
-        opens += 1
         news += before == 0 or closes > 0
         leverage[coin] = proposal.leverage
         mine = {name: worst(ME, name, held.get(name, 0.0)) for name in price}
@@ -163,8 +162,8 @@ def check(approved: list[Proposal], context: Context) -> None:
         within(turnover, limits.max_turnover_per_day_multiple, equity)
         margin = sum(value / leverage.get(name, 1) for name, value in mine.items())
         within(margin, limits.max_margin_usage_pct, equity / 100)
-        assert limits.max_opens_per_day is None or opens <= limits.max_opens_per_day
         if before == 0 or closes > 0:
+            assert limits.max_opens_per_day is None or news <= limits.max_opens_per_day
             assert limits.max_new_positions_per_cycle is None or news <= limits.max_new_positions_per_cycle
         assert account.policy != "exclusive" or theirs[coin] == 0
         assert stop is not None or not limits.stop_loss_enabled

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from engine.executor.limits import AccountLimits
-from engine.executor.risk import columns, market_fields
+from engine.executor.risk import columns
 from engine.model.decision import ExitPlan
 from engine.model.instrument import MarginTier
 from engine.model.market import Column
@@ -150,8 +150,6 @@ def test_closes_that_the_market_was_not_asked_for_deny() -> None:
     assert outcome(a_proposal(), context) == "correlated_positions"
 
 
-def test_limits_name_what_they_need_from_the_market() -> None:
-    assert market_fields(LOOSE) == ()
+def test_limits_name_the_columns_they_need_from_the_market() -> None:
     assert columns(LOOSE) == ()
-    assert market_fields(with_limits(liquidity_threshold_usd=Decimal(1))) == ("open_interest",)
     assert columns(with_limits(max_correlated_positions=2)) == (Column("close"),)

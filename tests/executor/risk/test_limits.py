@@ -166,7 +166,7 @@ def test_guards_measure_notional_and_equity_so_that_leverage_does_not_move_them(
     assert judge([proposal], loose) == [Approved(proposal=proposal)]
 
 
-def pausing(points: list[float], threshold: float | None = 1.0, sample: int = 4, **standing: Any) -> int | None:
+def pausing(points: list[float], threshold: float | None = 1.0, sample: int = 5, **standing: Any) -> int | None:
     limits = replace(LOOSE, sharpe_pause_threshold=threshold, sharpe_min_sample=sample, pause_ms=1000)
     context = a_context(standing={"nav_hourly": points} | standing)
     return sharpe_pause(context.standing, limits, NOW_MS)
@@ -183,8 +183,8 @@ def test_a_sharpe_ratio_below_its_threshold_pauses_the_trader() -> None:
 
 
 def test_the_sharpe_pause_waits_for_its_sample() -> None:
-    assert pausing(EVEN, sample=4) == NOW_MS + 1000
-    assert pausing(EVEN, sample=5) is None
+    assert pausing(EVEN, sample=5) == NOW_MS + 1000
+    assert pausing(EVEN, sample=6) is None
 
 
 def test_a_sharpe_ratio_that_is_undefined_pauses_nobody() -> None:
