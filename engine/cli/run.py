@@ -124,7 +124,7 @@ class Engine:
                 recorder,
                 clock=clock,
                 state_folder=settings.manager.manager.state_storage_path,
-                bounded=Bounded,
+                bounded=lambda model: Bounded(model, lambda: recorder.waits),
             )
             self._prepare(assembly, recorder, clock, journal)
             with api_process(config) if with_api else _nothing():
@@ -190,7 +190,6 @@ class Engine:
                 clock,
                 tape_of(market, columns, from_ms, to_ms),
                 allocations=allocations_of(self.settings),
-                observe_ms=HOUR_MS,
                 progress=tell,
             )
             driver.run(from_ms, to_ms)

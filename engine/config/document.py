@@ -5,17 +5,16 @@ is until the key it belongs to says what it has to be.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import yaml
 from msgspec import Struct
 
 from engine.config.faults import Fault
 
-LONGEST_BYTES = 1_000_000
-_DEEPEST = 16
-_PLAIN_TAGS = tuple(
-    f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "timestamp", "value")
-)
+LONGEST_CHARACTERS = 1_000_000
+DEEPEST = 16
+_PLAIN = ("str", "int", "float", "bool", "null", "timestamp", "value")
 
 
 class Scalar(Struct, frozen=True):
@@ -30,20 +29,23 @@ Tree = dict[str, "Tree"] | list["Tree"] | Scalar
 
 def parse_document(text: str, file: str, faults: list[Fault]) -> dict[str, Tree]:
     """The mapping that the text holds, empty when it holds none; what is wrong is added to ``faults``."""
-    if len(text) > LONGEST_BYTES:
-        faults.append(Fault(file=file, key="", message=f"is longer than {LONGEST_BYTES} characters"))
+    if len(text) > LONGEST_CHARACTERS:
+        faults.append(Fault(file=file, key="", message=f"is longer than {LONGEST_CHARACTERS} characters"))
         return {}
     try:
-        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        refusal = _refusal(text)
+        node = None if refusal else yaml.compose(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as e:
-        faults.append(Fault(file=file, key="", message=_syntax(e)))
+        refusal, node = _syntax(e), None
+    if refusal:
+        faults.append(Fault(file=file, key="", message=refusal))
         return {}
     if node is None:
         return {}
     if not isinstance(node, yaml.MappingNode):
         faults.append(Fault(file=file, key="", message="is not a mapping of keys to values"))
         return {}
-    tree = _Walk(file, faults).tree(node, "", 0)
+    tree = _Walk(file, faults).tree(node, "")
     assert isinstance(tree, dict)
     return tree
 
@@ -54,34 +56,23 @@ def join(path: str, key: str) -> str:
 
 
 class _Walk:
-    """Turns composed nodes into trees; a node met twice is an alias."""
+    """Turns composed nodes into trees."""
 
     def __init__(self, file: str, faults: list[Fault]) -> None:
         self._file = file
         self._faults = faults
-        self._seen: list[yaml.Node] = []  # kept alive, so that an id is never used again
-        self._ids: set[int] = set()
 
     def _fault(self, path: str, message: str) -> None:
         self._faults.append(Fault(file=self._file, key=path, message=message))
 
-    def tree(self, node: yaml.Node, path: str, depth: int) -> Tree:
-        if id(node) in self._ids:
-            self._fault(path, "is an alias of another value; write the value itself, aliases are not read")
-            return Scalar("", True)
-        self._ids.add(id(node))
-        self._seen.append(node)
-        if depth > _DEEPEST:
-            self._fault(path, f"is nested more than {_DEEPEST} levels deep")
-            return Scalar("", True)
+    def tree(self, node: yaml.Node, path: str) -> Tree:
         if isinstance(node, yaml.MappingNode):
-            return {key: self.tree(value, join(path, key), depth + 1) for key, value in self._pairs(node, path)}
+            return {key: self.tree(value, join(path, key)) for key, value in self._pairs(node, path)}
         if isinstance(node, yaml.SequenceNode):
-            return [self.tree(value, f"{path}[{index}]", depth + 1) for index, value in enumerate(node.value)]
+            return [self.tree(value, f"{path}[{index}]") for index, value in enumerate(node.value)]
         assert isinstance(node, yaml.ScalarNode)
-        if node.tag not in _PLAIN_TAGS or "\0" in node.value:
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN:
             self._fault(path, "carries a tag of its own; plain values only")
-            return Scalar("", True)
         return Scalar(node.value, not node.style)
 
     def _pairs(self, node: yaml.MappingNode, path: str) -> Iterator[tuple[str, yaml.Node]]:
@@ -99,7 +90,22 @@ class _Walk:
                 yield key.value, value
 
 
+def _refusal(text: str) -> str:
+    """Why a text is not even composed: composing unfolds aliases, and the parser's own stack is not endless."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if isinstance(event, yaml.AliasEvent):
+            return f"holds an alias{_place(event.start_mark)}; write the value itself, aliases are not read"
+        if depth > DEEPEST:
+            return f"is nested more than {DEEPEST} levels deep{_place(event.start_mark)}"
+    return ""
+
+
 def _syntax(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or "it cannot be read"
-    return f"is not YAML: {problem}" + (f" in line {mark.line + 1}" if mark is not None else "")
+    return f"is not YAML: {problem}{_place(getattr(error, 'problem_mark', None))}"
+
+
+def _place(mark: Any) -> str:
+    return "" if mark is None else f" in line {mark.line + 1}"

@@ -149,14 +149,19 @@ class Exposure:
     def margin_beside(self, coin: str) -> Decimal:
         """The trader's initial margin in all other coins, USD; an order without a position counts without leverage."""
         total = ZERO
+        if not self.context.pending:
+            for held, position in self.positions.items():
+                if held != coin:
+                    total += initial_margin_usd(position, self.mark(held))
+            return total
         for other in self.other_coins(coin):
-            position = self.positions.get(other)
-            if position is None:
+            owned = self.positions.get(other)
+            if owned is None:
                 total += self._own_usd(other)
             elif self.pending_of(self.context.trader, other) is None:
-                total += initial_margin_usd(position, self.mark(other))
+                total += initial_margin_usd(owned, self.mark(other))
             else:
-                total += self._own_usd(other) / position.leverage
+                total += self._own_usd(other) / owned.leverage
         return total
 
     def others_usd(self) -> Mapping[str, Decimal]:

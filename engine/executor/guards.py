@@ -91,9 +91,9 @@ def loss_streak(proposal: Proposal, case: Case) -> str | None:
 def sharpe_pause(standing: Standing, limits: Limits, now_ms: int) -> int | None:
     """Until when a trader has to pause (ms UTC) because its Sharpe ratio is too low; ``None`` when it need not.
 
-    The ratio is that of hourly returns of net asset value, annualised, over at least ``sharpe_min_sample`` hourly values
-    since the last pause: a pause that is over is not imposed again for what led to it. A value that is no number counts
-    as too low; a ratio that is undefined because nothing moved does not.
+    The ratio is that of hourly returns of net asset value, annualised, over at least ``sharpe_min_sample`` hours since
+    the last pause: a pause that is over is not imposed again for what led to it. A value that is no number counts as
+    too low; a ratio that is undefined because nothing moved does not.
     """
     threshold = limits.sharpe_pause_threshold
     if threshold is None or limits.pause_ms <= 0 or standing.pause_until_ms > now_ms:

@@ -65,6 +65,9 @@ async def run_cycle(desk: Desk, slot_ms: int, recorder: Recorder, deployment: st
         if answer.failure:
             _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, ())
             return _close(recorder, trader, slot_ms, opened_ms, "failed", answer.failure)
+        if context.standing.status != "running":  # an operator, or a liquidation, was quicker than the model
+            _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, ())
+            return _close(recorder, trader, slot_ms, opened_ms, "skipped", f"second look: {context.standing.status}")
     else:
         recorder.say(SlotOpened(slot_ms=slot_ms), trader)
         decisions = decider.decide(context)

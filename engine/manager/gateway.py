@@ -100,7 +100,8 @@ class Gateway:
         recorder = self._recorder
         account = recorder.state.accounts[self.account]
         seen = account.fills_seen
-        fills = [fill for fill in await self.exchange.fills(account.fills_until_ms) if fill.trade_id not in seen]
+        told = await self.exchange.fills(account.fills_until_ms)
+        fills = list({fill.trade_id: fill for fill in told if fill.trade_id not in seen}.values())
         hour_ms = next_slot(max(self._funded_ms, account.funded_until_ms), HOUR_MS)
         now_ms = recorder.clock.now_ms()
         if hour_ms > now_ms:

@@ -112,6 +112,7 @@ class Trader(Struct, frozen=True, kw_only=True):
     slippage_bps: Decimal = Decimal(50)
     order_expiry_ms: int | None = None
     isolated: bool = False
+    coins: tuple[str, ...] | None = None
 
 
 class Entries:
@@ -189,7 +190,7 @@ class SmallArena:
             trader=TraderId(name),
             account=self.account,
             interval_ms=trader.minutes * MINUTE_MS,
-            coins=self.market.coins,
+            coins=trader.coins or self.market.coins,
             decider=trader.decider,
             limits=trader.limits,
             account_limits=account_limits,

@@ -1,5 +1,6 @@
 """A faulty configuration is refused with every fault in it, each with its file and key."""
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -247,6 +248,13 @@ def test_an_anchor_bomb_is_refused_without_being_unfolded(tmp_path: Path) -> Non
     assert any("alias" in fault.message for fault in faults)
 
 
+@pytest.mark.parametrize("depth", [17, 400_000])
+def test_nesting_without_end_is_refused_before_it_is_followed(tmp_path: Path, depth: int) -> None:
+    faults = faults_of(tmp_path, {"executor.yaml": "a: " + "[" * depth + "]" * depth})
+
+    assert [fault.message for fault in faults] == ["is nested more than 16 levels deep in line 1"]
+
+
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path)
     (path.parent / "market.yaml").write_bytes(b"default: \xff\n")
@@ -306,3 +314,36 @@ def test_a_trader_that_the_executor_does_not_allow_is_refused(tmp_path: Path) ->
     faults = faults_of(tmp_path, with_more("executor.yaml", "allowed_trader_ids: [ann]\n"))
 
     assert [fault.key for fault in faults] == ["traders[1].id"]
+
+
+def test_a_damaged_text_is_read_or_refused_and_never_an_accident(tmp_path: Path, seed: int) -> None:
+    chance = random.Random(seed)
+    outcomes: list[str] = []
+
+    for _ in range(300):
+        file = chance.choice(FILES)
+        try:
+            load_example(tmp_path, {file: damaged(TEXTS[file], chance)})
+        except ConfigFaults as e:
+            outcomes.append(str(e))
+        else:
+            outcomes.append("")
+
+    assert len(outcomes) == 300
+    assert any(outcomes)
+    assert not all(outcomes)
+
+
+def damaged(text: str, chance: random.Random) -> str:
+    """The text with one to four small accidents: a character put in, a few lost, a piece written twice."""
+    for _ in range(chance.choice((1, 1, 2, 4))):
+        place = chance.randrange(len(text) + 1)
+        match chance.randrange(3):
+            case 0:
+                text = text[:place] + chance.choice("{}[]:-#&*!|>'\"%@`,?$ \n\tab01.é\x00\x85\u2028~<") + text[place:]
+            case 1:
+                text = text[:place] + text[place + chance.randrange(1, 6) :]
+            case _:
+                start = chance.randrange(len(text) + 1)
+                text = text[:place] + text[start : start + chance.randrange(12)] + text[place:]
+    return text

@@ -118,6 +118,18 @@ def test_a_cross_account_never_ends_below_zero() -> None:
     assert 0 <= account.equity < 190  # nothing but what a price step of 0.1 on 1,900 BTC leaves
 
 
+def test_a_position_opened_inside_a_bar_does_not_suffer_what_the_bar_did_before() -> None:
+    account = Account(Tape(BTC=[(100, 100, 90, 100), 100]))
+    account.send(SetLeverage(coin="BTC", leverage=20, mode="isolated"))
+    account.clock.set(START_MS + 30_000)
+    account.buy("100")
+
+    account.clock.set(START_MS + MINUTE_MS)
+    account.sim.advance(START_MS + MINUTE_MS)
+
+    assert account.held() == 100
+
+
 def test_a_liquidation_cancels_what_rests() -> None:
     account = Account(Tape(BTC=[100, 90], ETH=[100, 100]))
     order = account.rest("buy", "1", "limit_gtc", "80", coin="ETH")

@@ -55,28 +55,25 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
         return "InvalidPrice"
     if not _on_grid(limit, instrument):
         return "Tick"
-    trigger = order.trigger_price
+    reference = mark if order.style == "market_ioc" else limit
     if order.style in TRIGGERS:
+        trigger = order.trigger_price
         if trigger is None or not trigger.is_finite() or not 0 < trigger < MOST:
             return "BadTriggerPx"
         if not _on_grid(trigger, instrument):
             return "Tick"
-    against_position = held < 0 if order.side == "buy" else held > 0
-    if order.reduce_only and not against_position:
+        if (trigger >= mark) if fires_when_falling(order) else (trigger <= mark):
+            return "BadTriggerPx"
+        reference = trigger
+    if (held < 0) if order.side == "buy" else (held > 0):
+        reduces = order.reduce_only or quantity <= abs(held)
+    elif order.reduce_only:
         return "ReduceOnly"
-    if not (against_position and (order.reduce_only or quantity <= abs(held))):
-        if order.style in TRIGGERS and trigger is not None:
-            reference = trigger
-        else:
-            reference = mark if order.style == "market_ioc" else limit
-        if quantity * reference < instrument.min_notional_usd:
-            return "MinTradeNtl"
-    if abs(limit - mark) > FURTHEST * mark:
-        return "Oracle"
-    if order.style in TRIGGERS and trigger is not None:
-        ahead = mark - trigger if fires_when_falling(order) else trigger - mark
-        return "BadTriggerPx" if ahead <= 0 else None
-    return None
+    else:
+        reduces = False
+    if not reduces and quantity * reference < instrument.min_notional_usd:
+        return "MinTradeNtl"
+    return "Oracle" if abs(limit - mark) > FURTHEST * mark else None
 
 
 def _on_grid(price: Decimal, instrument: Instrument) -> bool:

@@ -8,7 +8,7 @@ from engine.exchange.sim.execution import bearable, canceled, follow, held
 from engine.exchange.sim.ledger import NONCES, Change, Resting
 from engine.exchange.sim.margin import cross_initial_usd, cross_value_usd
 from engine.exchange.sim.venue import Venue
-from engine.model.instrument import Instrument, tier_at
+from engine.model.instrument import tier_at
 from engine.model.market import Quote
 from engine.model.order import Accepted, Cancel, Envelope, Fill, Order, OrderReport, Rejected, SetLeverage
 
@@ -74,14 +74,16 @@ def _take_order(venue: Venue, order: Order, nonce: int, now_ms: int, arrival_ms:
     quote = venue.quote(coin, arrival_ms)
     if quote is None:
         return rejected("MarketOrderNoLiquidity", asset)
-    code = fault(order, instrument, quote.price, held(venue, coin))
+    holding = venue.ledger.holdings.get(coin)
+    size = ZERO if holding is None else holding.size
+    code = fault(order, instrument, quote.price, size)
     if code is not None:
         return rejected(code, asset)
     match order.style:
         case "market_ioc" | "limit_ioc":
-            return _take_now(venue, order, instrument, quote, nonce, now_ms, arrival_ms, rests=False)
+            return _take_now(venue, order, size, quote, nonce, now_ms, arrival_ms, rests=False)
         case "limit_gtc":
-            return _take_now(venue, order, instrument, quote, nonce, now_ms, arrival_ms, rests=True)
+            return _take_now(venue, order, size, quote, nonce, now_ms, arrival_ms, rests=True)
         case "post_only":
             bid = against(venue.costs.bid(quote.price), "sell", instrument)
             ask = against(venue.costs.ask(quote.price), "buy", instrument)
@@ -95,7 +97,7 @@ def _take_order(venue: Venue, order: Order, nonce: int, now_ms: int, arrival_ms:
 def _take_now(
     venue: Venue,
     order: Order,
-    instrument: Instrument,
+    size: Decimal,
     quote: Quote,
     nonce: int,
     now_ms: int,
@@ -103,9 +105,9 @@ def _take_now(
     *,
     rests: bool,
 ) -> OrderReport:
-    """Match an order at once. What finds no counterparty within its limit rests or is gone."""
+    """Match an order at once; ``size`` is the net position. What nobody takes within its limit rests or is gone."""
     coin, side = order.coin, order.side
-    size = held(venue, coin)
+    instrument = venue.instruments[coin]
     wanted = min(order.quantity, abs(size)) if order.reduce_only else order.quantity
     quantity = venue.costs.fillable(wanted, quote.bar_volume, instrument)
     price = quote.price
