@@ -113,7 +113,8 @@ class Driver:
         columns = {coin: tape.columns_over(coin, from_ms, to_ms) for coin in tape.coins}
         open_ms = np.arange(from_ms, to_ms, tape.interval_ms, dtype=np.int64)
         plan = agenda(open_ms, list(arena.desks.values()), columns, mark_ms=self._mark_ms, every_slot=self._every_slot)
-        self._play(plan, open_ms, Hits(bars), Solvency(arena, bars), bars)
+        solvency = [Solvency(arena, account, bars) for account in arena.gateways]
+        self._play(plan, open_ms, Hits(bars), solvency, bars)
         self._clock.set(to_ms)
         for account, gateway in arena.gateways.items():
             gateway.exchange.advance(to_ms)
@@ -122,37 +123,49 @@ class Driver:
         mark_traders(arena)
 
     def _play(
-        self, plan: Agenda, open_ms: NDArray[np.int64], hits: Hits, solvency: Solvency, bars: dict[str, Bars]
+        self,
+        plan: Agenda,
+        open_ms: NDArray[np.int64],
+        hits: Hits,
+        solvency: list[Solvency],
+        bars: dict[str, Bars],
     ) -> None:
         opens = open_ms.data
         count = len(open_ms)
-        row = -1
-        steps = 0
+        row = steps = 0
         for desk in self.arena.desks.values():
             hits.update(self.arena.state, desk, 0)
-            solvency.update(desk, 0)
+        for promise in solvency:
+            promise.anchor(0)
         while True:
-            due = plan.next_row()
-            inside = min(hits.next_row(count), solvency.next_row())
-            if inside < due:
-                row = max(row, inside)
-                self._inside(row, opens[row], plan, hits, solvency, bars)
-            elif due < count:
-                row = due
-                self._open(row, opens[row], plan, hits, solvency)
+            if all(promise.calm for promise in solvency):
+                due = min(plan.next_row(), *[promise.until_row for promise in solvency])
+                inside = hits.next_row(count)
+                if inside < due:
+                    row = max(row, inside)
+                    self._inside(row, opens[row], plan, hits, solvency, bars)
+                elif due < count:
+                    row = due
+                    self._open(row, opens[row], plan, hits, solvency)
+                else:
+                    return
             else:
-                return
+                self._inside(row, opens[row], plan, hits, solvency, bars)
+                row += 1
+                if row == count:
+                    return
+                self._open(row, opens[row], plan, hits, solvency)
             steps += 1
             if self._progress is not None and steps % 1024 == 0:
                 self._progress(row, count)
 
-    def _open(self, row: int, now_ms: int, plan: Agenda, hits: Hits, solvency: Solvency) -> None:
+    def _open(self, row: int, now_ms: int, plan: Agenda, hits: Hits, solvency: list[Solvency]) -> None:
         """Everything that happens at the open of a bar: venue time, funding, marks, then the decisions that are due."""
         arena = self.arena
-        self._clock.set(now_ms)
+        self._clock.set(max(now_ms, self._clock.now_ms()))
         hour = now_ms % HOUR_MS == 0
+        self._pass_time(row, now_ms, solvency)
         for gateway in arena.gateways.values():
-            gateway.exchange.advance(now_ms)
             if hour or arena.state.accounts[gateway.account].intents:
                 step(gateway.collect())
         if plan.marks[row]:
@@ -168,8 +181,20 @@ class Driver:
             for desk in arena.in_turn(due, now_ms) if len(due) > 1 else [arena.desks[due[0]]]:
                 if self._decide(desk, now_ms):
                     plan.ask_again(desk.trader, row)
-                hits.update(arena.state, desk, row)
-                solvency.update(desk, row)
+                if arena.state.traders[desk.trader].plans:
+                    hits.update(arena.state, desk, row)
+        for promise in solvency:
+            if hour or row >= promise.until_row or not promise.holds(row):
+                promise.anchor(row)
+
+    def _pass_time(self, row: int, now_ms: int, solvency: list[Solvency]) -> None:
+        """Let venue time pass: bar by bar, or at once where nothing rests and nobody can have been liquidated."""
+        for promise in solvency:
+            exchange = self.arena.gateways[promise.account].exchange
+            if promise.holds(row) and not exchange.has_resting:
+                exchange.skip(now_ms)
+            else:
+                exchange.advance(now_ms)
 
     def _decide(self, desk: Desk, slot_ms: int) -> bool:
         """Run one slot; whether the trader has to be asked again at its next one."""
@@ -185,33 +210,41 @@ class Driver:
         return closed.outcome != "held" and (closed.outcome != "acted" or bool(closed.why))
 
     def _inside(
-        self, row: int, open_ms: int, plan: Agenda, hits: Hits, solvency: Solvency, bars: dict[str, Bars]
+        self,
+        row: int,
+        open_ms: int,
+        plan: Agenda,
+        hits: Hits,
+        solvency: list[Solvency],
+        bars: dict[str, Bars],
     ) -> None:
         """What the prices inside a bar set off: stops and targets first, then liquidation of what is left."""
         arena = self.arena
-        now_ms = max(open_ms + 1, self._clock.now_ms() + 1)
+        self._clock.set(max(open_ms, self._clock.now_ms()))
+        self._pass_time(row, open_ms, solvency)
         last_ms = open_ms + self._tape.interval_ms - 1
         touched: dict[TraderId, None] = {}
         for name, coin in hits.take(row):
-            desk = arena.desks[TraderId(name)]
-            self._clock.set(min(now_ms, last_ms))
-            now_ms += 1
-            self._exit(desk, coin, row, bars[coin])
+            self._clock.set(min(self._clock.now_ms() + 1, last_ms))
+            self._exit(arena.desks[TraderId(name)], coin, row, bars[coin])
+            touched[TraderId(name)] = None
+        for promise in solvency:
+            if not promise.calm:
+                for desk in arena.desks_of(promise.account):
+                    self._liquidate(desk, row, last_ms, promise, touched)
+            if not promise.holds(row):
+                promise.anchor(row)
+        for trader in touched:
+            plan.ask_again(trader, row)
+            hits.update(arena.state, arena.desks[trader], row + 1)
+
+    def _liquidate(self, desk: Desk, row: int, last_ms: int, promise: Solvency, touched: dict[TraderId, None]) -> None:
+        for coin, extreme in promise.adverse(desk, row):
+            self._clock.set(min(self._clock.now_ms() + 1, last_ms))
+            self._tape.touch(coin, price_of(extreme), self._clock.now_ms())
+            desk.feed.forget()
+            step(watch_desk(self.arena, desk))
             touched[desk.trader] = None
-        for name in solvency.due(row):
-            desk = arena.desks[name]
-            for coin, extreme in solvency.adverse(desk, row):
-                self._clock.set(min(now_ms, last_ms))
-                now_ms += 1
-                self._tape.touch(coin, price_of(extreme), self._clock.now_ms())
-                desk.feed.forget()
-                step(watch_desk(arena, desk))
-            touched[desk.trader] = None
-        for name in touched:
-            desk = arena.desks[name]
-            plan.ask_again(name, row)
-            hits.update(arena.state, desk, row + 1)
-            solvency.update(desk, row + 1)
 
     def _exit(self, desk: Desk, coin: str, row: int, bars: Bars) -> None:
         arena = self.arena

@@ -22,8 +22,8 @@ from engine.manager.desk import ModelDecider
 from engine.manager.recorder import Recorder
 from engine.manager.startup import announce, recover
 from engine.manager.state import State
-from engine.market.history import HistoryMarket
 from engine.market.candle_files import HistoryFault
+from engine.market.history import HistoryMarket
 from engine.model.standing import DAY_MS, HOUR_MS
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
+from engine.executor.context import Context
 from engine.executor.executor import ask, repair_messages, repairable, understand
 from engine.executor.parse import Parsed, ReplyMalformed
 from engine.executor.ports import Message, ModelUnavailable, Reply
 from engine.executor.prompt import PromptError, Rendered
 from engine.executor.risk import judge
-from engine.executor.context import Context
 from engine.manager.desk import Desk, ModelDecider, Unlookable, context_of
 from engine.manager.evidence import answered, keep_prompt, keep_snapshot
 from engine.manager.feed import MarkMissing

@@ -38,6 +38,7 @@ class Gateway:
         self.account = account
         self.exchange = exchange
         self.submitted = 0
+        self.traded_usd = 0.0  # filled at once, valued at the orders' limits
         self._recorder = recorder
         self._instruments = instruments
         self._limits = limits
@@ -89,6 +90,9 @@ class Gateway:
             None if trader == HOUSE else trader,
         )
         if type(report) is Accepted and report.filled_quantity:
+            action = intended.envelope.action
+            if type(action) is Order:
+                self.traded_usd += float(report.filled_quantity * action.limit_price) * (1 + float(PRICE_SANITY))
             await self.collect()
         return report
 

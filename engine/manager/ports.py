@@ -74,6 +74,15 @@ class ExchangeProvider(Protocol):
         """Tell a simulated venue what time it is; for a real one its own time passes and this does nothing."""
         ...
 
+    def skip(self, now_ms: int) -> None:
+        """As ``advance``, on the caller's word that meanwhile no price came near a liquidation; nothing may rest."""
+        ...
+
+    @property
+    def has_resting(self) -> bool:
+        """Whether an order rests at the venue."""
+        ...
+
     async def submit(self, envelope: Envelope) -> OrderReport:
         """Send once."""
         ...

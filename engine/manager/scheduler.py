@@ -6,16 +6,16 @@ from typing import Any, Protocol
 
 import structlog
 
+from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.control import Answer, Command, obey
 from engine.manager.cycle import run_cycle
 from engine.manager.desk import Desk
 from engine.manager.rebalancing import rebalance_all
-from engine.manager.record import Control, SlotClosed
 from engine.manager.reconcile import Drift
+from engine.manager.record import Control, SlotClosed
 from engine.manager.watch import mark_traders, observe, tick
 from engine.model.ids import AccountId, TraderId, next_slot, slot_at
-from engine.manager.allocation import Allocation
 
 log = structlog.get_logger()
 

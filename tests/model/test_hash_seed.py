@@ -36,7 +36,8 @@ for number in range(300):
     book.traders[trader], realized = with_fill(book.traders[trader], fill, 5)
     print(fill.client_order_id, realized)
 print(net_quantities(book), gross_notional_by_coin(book, lambda coin: Decimal(100)))
-held = {trader: account.positions["BTC"].quantity for trader, account in book.traders.items() if "BTC" in account.positions}
+owners = [account for account in book.accounts() if "BTC" in account.positions]
+held = {account.trader: account.positions["BTC"].quantity for account in owners}
 print(funding_shares(Decimal("-0.000001"), held, Decimal(1), Decimal("1E-9") / 3))
 print(sorted(traders, key=lambda trader: turn(3_600_000, trader)), book)
 """
