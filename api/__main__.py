@@ -30,7 +30,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     from api.server import listen, serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    for name in ("uvicorn", "watchfiles"):  # they tell of every start and of every change of a file
+        logging.getLogger(name).setLevel(logging.WARNING)
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return EXIT_FAILED
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/api"
-    print(f"api ({settings.env}): {address} serves {settings.data_path}", flush=True)
+    print(f"api ({settings.env}): {address} serves {settings.data_path}; look at {address}/leaderboard", flush=True)
     serve(settings, listener)
     return 0
 

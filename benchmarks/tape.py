@@ -43,7 +43,7 @@ class Tape(Struct, frozen=True, kw_only=True):
 
 
 def make_tape(bars: int = BARS) -> Tape:
-    """The tape of that many bars a coin: a market factor, an own factor, and just enough drift removed to stay in range."""
+    """The tape of that many bars a coin: a market factor, an own factor, just enough drift removed to stay in range."""
     random = np.random.default_rng(SEED)
     market = random.standard_normal(bars * SUB_BARS)
     found = {}

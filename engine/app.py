@@ -1,5 +1,6 @@
 """The composition root: settings become adapters, adapters become desks. It alone knows every adapter."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -19,8 +20,11 @@ from engine.executor import risk
 from engine.executor.ports import ChatModel, Strategy
 from engine.executor.prompt import PromptSet, Template, prompt_columns
 from engine.executor.strategies import build
+from engine.llm.concurrency import Limited
+from engine.llm.deadline import Bounded
 from engine.llm.recorded import RecordedModel
 from engine.llm.scripted import ScriptedModel
+from engine.llm.transcript import Transcribed
 from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.desk import Decider, Desk, ModelDecider
@@ -77,7 +81,7 @@ def assemble(
     """Build what the traders use and nothing else.
 
     ``markets`` replaces configured providers (a backtest's recording); without ``state_folder`` the simulated venues
-    keep nothing on disk. ``bounded`` puts a deadline around a model where time is real.
+    keep nothing on disk. ``bounded`` surrounds every model (``in_real_time``).
     """
     opened = dict(markets) if markets is not None else {}
     for account in settings.accounts:
@@ -102,10 +106,22 @@ def assemble(
             halted,
         )
         venues[account.id], feeds[account.id], gateways[account.id] = venue, feed, gateway
-        for trader in traders:
-            desks.append(_desk(settings, account, trader, market, feed, gateway, venue.instruments, bounded))
+        desks += [
+            _desk(settings, account, trader, market, feed, gateway, venue.instruments, bounded) for trader in traders
+        ]
     arena = Arena(recorder, desks, gateways, feeds, settings.root.arena.deployment)
     return Assembly(arena=arena, markets=opened, venues=venues)
+
+
+def in_real_time(settings: Settings, real: Callable[[], bool]) -> Callable[[ChatModel], ChatModel]:
+    """What surrounds every model while time is real: a deadline, so many at a time, and a transcript if asked for."""
+    places = asyncio.Semaphore(settings.executor.max_concurrent_decisions)
+
+    def surrounded(model: ChatModel) -> ChatModel:
+        heard = Transcribed(model, real) if settings.root.logging.verbose_llm else model
+        return Bounded(Limited(heard, places, real), real)
+
+    return surrounded
 
 
 def open_venue(account: AccountSettings, market: Market, clock: Clock, state_folder: Path | None) -> SimExchange:
@@ -217,7 +233,9 @@ def _decider(
     if trader.strategy is not None:
         strategy: Strategy = build(trader.strategy.name, trader.strategy.settings, seed=trader.strategy.seed)
         return strategy, strategy.columns
-    assert trader.model is not None and trader.system_template is not None and trader.user_template is not None
+    assert trader.model is not None, f"{trader.id} passed the configuration with neither a model nor a strategy"
+    assert trader.system_template is not None, f"{trader.id} has no system template"
+    assert trader.user_template is not None, f"{trader.id} has no user template"
     prompts = PromptSet(
         system=Template.load(trader.system_template),
         user=Template.load(trader.user_template),

@@ -30,7 +30,7 @@ class LiveClock:
 
     async def sleep_until(self, instant_ms: int) -> None:
         """Sleep in short steps, so that a step of the wall clock is noticed."""
-        while (left_ms := instant_ms - self.now_ms()) > 0:
+        while (left_ms := instant_ms - self.now_ms()) > 0:  # noqa: ASYNC110 - no event tells that time has passed
             await asyncio.sleep(min(left_ms / 1000, 1.0))
 
 

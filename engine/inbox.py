@@ -32,7 +32,7 @@ class Inbox:
         return msgspec.json.decode(path.read_bytes(), type=Answer) if path.exists() else None
 
     def take(self) -> list[Command | Answer]:
-        """The waiting requests, oldest name first; what cannot be read comes back as its answer. Taken files are gone."""
+        """The waiting requests, oldest name first; what cannot be read comes back as its answer. Taken files go."""
         found: list[Command | Answer] = []
         for path in sorted(self.folder.glob("*.request.json")):
             request = path.name.removesuffix(".request.json")

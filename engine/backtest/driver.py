@@ -19,6 +19,7 @@ from engine.manager.exits import close_position, hit_within
 from engine.manager.feed import MarkMissing
 from engine.manager.rebalancing import rebalance_all
 from engine.manager.reconcile import Drift
+from engine.manager.resolve import resolve
 from engine.manager.record import SlotClosed
 from engine.manager.watch import mark_traders, observe, watch_desk
 from engine.market.bars import Bars, price_of
@@ -166,7 +167,9 @@ class Driver:
         hour = now_ms % HOUR_MS == 0
         self._pass_time(row, now_ms, solvency)
         for gateway in arena.gateways.values():
-            if hour or arena.state.accounts[gateway.account].intents:
+            if arena.state.accounts[gateway.account].intents:
+                step(resolve(gateway, arena.recorder))
+            elif hour:
                 step(gateway.collect())
         if plan.marks[row]:
             mark_traders(arena)
@@ -178,8 +181,8 @@ class Driver:
         if due:
             if self._observe_ms is None:
                 self._observe_all()
-            for desk in arena.in_turn(due, now_ms) if len(due) > 1 else [arena.desks[due[0]]]:
-                if self._decide(desk, now_ms):
+            for desk in arena.in_turn(due, now_ms) if len(due) > 1 else [arena.desks[next(iter(due))]]:
+                if self._decide(desk, now_ms, due[desk.trader]):
                     plan.ask_again(desk.trader, row)
                 if arena.state.traders[desk.trader].plans:
                     hits.update(arena.state, desk, row)
@@ -190,13 +193,14 @@ class Driver:
     def _pass_time(self, row: int, now_ms: int, solvency: list[Solvency]) -> None:
         """Let venue time pass: bar by bar, or at once where nothing rests and nobody can have been liquidated."""
         for promise in solvency:
-            exchange = self.arena.gateways[promise.account].exchange
-            if promise.holds(row) and not exchange.has_resting:
-                exchange.skip(now_ms)
+            gateway = self.arena.gateways[promise.account]
+            if promise.holds(row) and not gateway.exchange.has_resting:
+                gateway.exchange.skip(now_ms)
             else:
-                exchange.advance(now_ms)
+                gateway.exchange.advance(now_ms)
+                step(gateway.collect())  # the venue may have filled or liquidated something by itself
 
-    def _decide(self, desk: Desk, slot_ms: int) -> bool:
+    def _decide(self, desk: Desk, slot_ms: int, only: tuple[str, ...] | None) -> bool:
         """Run one slot; whether the trader has to be asked again at its next one."""
         standing = self.arena.state.traders[desk.trader].standing
         recorder = self.arena.recorder
@@ -206,7 +210,7 @@ class Driver:
             why = standing.status if standing.status != "running" else "paused"
             recorder.say(SlotClosed(slot_ms=slot_ms, outcome="skipped", why=why), desk.trader)
             return True
-        closed = step(run_cycle(desk, slot_ms, recorder, self.arena.deployment))
+        closed = step(run_cycle(desk, slot_ms, recorder, self.arena.deployment, only))
         return closed.outcome != "held" and (closed.outcome != "acted" or bool(closed.why))
 
     def _inside(

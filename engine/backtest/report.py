@@ -182,7 +182,7 @@ def plot(tally: Tally, path: Path) -> None:
         if found.times_ms:
             days = [moment / 86_400_000 for moment in found.times_ms]
             axes.plot(days, [100 * (nav - 1) for nav in found.nav], label=name, linewidth=1.2)
-    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))
+    axes.xaxis.set_major_formatter(DateFormatter("%Y-%m-%d"))  # type: ignore[no-untyped-call]
     axes.set_ylabel("return, %")
     axes.axhline(0, color="grey", linewidth=0.6)
     axes.legend(fontsize="small", ncols=2)

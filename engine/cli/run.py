@@ -12,7 +12,7 @@ from pathlib import Path
 import structlog
 
 from engine import __version__
-from engine.app import Assembly, allocations_of, assemble, capital_of, instruments_of, terms_of
+from engine.app import Assembly, allocations_of, assemble, capital_of, in_real_time, instruments_of, terms_of
 from engine.backtest.driver import Driver, step
 from engine.backtest.tape import tape_of
 from engine.cli.board import Board
@@ -22,17 +22,18 @@ from engine.cli.entries import entries
 from engine.cli.instant import instant_ms
 from engine.cli.progress import Progress
 from engine.clock import LiveClock, PlayedClock
-from engine.config import Settings, redacted_text
+from engine.config import Settings, redacted_text, secrets_in
 from engine.exchange.sim.log import SimLogFault
 from engine.export.projection import Projection
 from engine.export.published import read_published
 from engine.export.publisher import Exporter, JournalHead
 from engine.inbox import Inbox
+from engine.journal.cycles import CycleFiles
 from engine.journal.errors import JournalError, JournalLocked, JournalMissing
 from engine.journal.reader import read
 from engine.journal.writer import JournalWriter
-from engine.llm.deadline import Bounded
 from engine.logs import configure
+from engine.manager.allocation import CapitalShort
 from engine.manager.desk import ModelDecider
 from engine.manager.record import RecordUnreadable, Stopped
 from engine.manager.recorder import Recorder, replay
@@ -58,7 +59,13 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
     try:
         settings = load_or_refuse(config)
         until_ms = None if until is None else instant_ms(until)
-        configure(settings.root.logging.level, json=settings.root.logging.format == "json")
+        logging = settings.root.logging
+        configure(
+            logging.level,
+            json=logging.format == "json",
+            secrets=secrets_in(settings),
+            verbose_llm=logging.verbose_llm,
+        )
         with held(settings.manager.manager.state_storage_path):
             return Engine(settings).run(config, with_api=with_api, until_ms=until_ms)
     except Refused as refused:
@@ -66,7 +73,7 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
     except (AlreadyRunning, JournalLocked) as error:
         print(error, file=sys.stderr)
         return EXIT_LOCKED
-    except (JournalError, RecordUnreadable, SimLogFault, HistoryFault, ValueError) as error:
+    except (JournalError, RecordUnreadable, SimLogFault, HistoryFault, CapitalShort, ValueError) as error:
         print(f"refusing to start: {error}", file=sys.stderr)
         return 1
 
@@ -106,27 +113,34 @@ class Engine:
             anchors=[] if published is None else [published.head],
             segment_bytes=settings.root.journal.segment_bytes,
         )
-        with journal:
+        cycles = CycleFiles(
+            {trader.id: trader.cycles_folder for trader in settings.traders if trader.cycles_folder is not None},
+            self.state,
+            known_seq=recovery.head.seq,
+            durable=journal.durable_now,
+        )
+        with journal, cycles:
             if recovery.torn is not None:
                 log.warning("torn tail dropped", torn=str(recovery.torn))
             try:
                 replay(
                     entries(read(settings.root.journal.folder), self.projection.prompts.keep),
                     self.state,
-                    [self.projection],
+                    [self.projection, cycles],
                 )
             except JournalMissing:
                 log.info("first start", journal=str(settings.root.journal.folder))
             clock = PlayedClock(self._start_ms())
-            recorder = Recorder(self.state, clock, journal, [self.projection], self.projection.prompts.keep)
+            recorder = Recorder(self.state, clock, journal, [self.projection, cycles], self.projection.prompts.keep)
             assembly = assemble(
                 settings,
                 recorder,
                 clock=clock,
                 state_folder=settings.manager.manager.state_storage_path,
-                bounded=lambda model: Bounded(model, lambda: recorder.waits),
+                bounded=in_real_time(settings, lambda: recorder.waits),
             )
             self._prepare(assembly, recorder, clock, journal)
+            cycles.go_live()
             with api_process(config) if with_api else _nothing():
                 asyncio.run(self._live(assembly, recorder, journal, until_ms))
             recorder.say(Stopped(reason="told to stop"))
@@ -136,17 +150,22 @@ class Engine:
         return 0
 
     def _start_ms(self) -> int:
-        """Where the clock begins: at the start of the history to play on the first start, else where the journal ends."""
+        """Where the clock begins: on the first start where the history to play does, else where the journal ends."""
         if self.state.last_ts:
             return self.state.last_ts
         now_ms = LiveClock().now_ms()
-        return (now_ms - self.settings.root.arena.history_days * DAY_MS) // HOUR_MS * HOUR_MS
+        days = self.settings.root.arena.history_days
+        return (now_ms - days * DAY_MS) // HOUR_MS * HOUR_MS if days else now_ms
 
     def _prepare(self, assembly: Assembly, recorder: Recorder, clock: PlayedClock, journal: JournalWriter) -> None:
         """Start-up is recovery: the configuration in force, what was left open, the venues, and history once."""
         settings = self.settings
         first = self.state.epoch == 0
-        plays = first and all(isinstance(market, SyntheticMarket) for market in assembly.markets.values())
+        plays = (
+            first
+            and settings.root.arena.history_days > 0
+            and all(isinstance(market, SyntheticMarket) for market in assembly.markets.values())
+        )
         if not plays:
             clock.go_live()
         recorder.waits = False

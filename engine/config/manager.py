@@ -77,7 +77,9 @@ class Monitoring(Struct, frozen=True, kw_only=True):
 
     update_interval_ms: Milliseconds = field(name="update_interval", default=15_000)
     alert_webhook: Annotated[str, Refused("this version sends no webhooks; leave it empty")] = ""
-    metrics_exporter: Literal["none", "prometheus"] = "none"
+    metrics_exporter: Annotated[
+        Literal["none", "prometheus"], Refused("this version offers no metrics; leave it at none")
+    ] = "none"
 
 
 class Manager(Struct, frozen=True, kw_only=True):

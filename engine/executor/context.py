@@ -18,7 +18,7 @@ from engine.model.trade import Trade
 
 
 class PendingOrder(Struct, frozen=True, kw_only=True, gc=False):
-    """An order that may still be filled: resting, or its outcome unknown. ``remaining`` in coins, ``price`` its limit."""
+    """An order that may still be filled: resting or of unknown outcome; ``remaining`` in coins, ``price`` its limit."""
 
     client_order_id: str
     trader: TraderId

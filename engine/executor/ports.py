@@ -60,8 +60,8 @@ class Strategy(Protocol):
     """Decisions without a language model.
 
     ``columns`` are the indicator columns it reads through ``context.market.window(coin)``. ``points`` names, per coin,
-    the bars after whose close ``decide`` might do anything but hold, as a mask over the bars; a strategy that depends on
-    more than closed bars returns ``None`` and is asked at every slot.
+    the bars after whose close ``decide`` might do anything but hold, as a mask over the bars; a strategy that depends
+    on more than closed bars returns ``None`` and is asked at every slot.
     """
 
     @property

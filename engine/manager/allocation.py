@@ -22,8 +22,8 @@ HUNDRED = Decimal(100)
 class Allocation(Struct, frozen=True, kw_only=True):
     """How capital is shared; percentages of the venue account's total capital.
 
-    ``performance_based`` starts like ``fixed`` and then lets each share move between ``floor_pct`` and ``cap_pct``, only
-    once every trader has closed ``min_trades`` trades, and only by steps of at least ``hysteresis_pct``.
+    ``performance_based`` starts like ``fixed`` and then lets each share move between ``floor_pct`` and ``cap_pct``,
+    only once every trader has closed ``min_trades`` trades, and only by steps of at least ``hysteresis_pct``.
     """
 
     strategy: AllocationStrategy = "fixed"
@@ -50,8 +50,8 @@ def fund(account: AccountId, capital: Mapping[TraderId, Decimal], venue_usd: Dec
     needed = sum(fresh.values(), ZERO)
     if needed > available:
         raise CapitalShort(
-            f"venue account {account} has {available} USD free, its new traders {', '.join(fresh)} are to get {needed} USD: "
-            "lower total_equity_usd or the shares, or pay in more"
+            f"venue account {account} has {available} USD free, its new traders {', '.join(fresh)} are to get "
+            f"{needed} USD: lower total_equity_usd or the shares, or pay in more"
         )
     if deposit:
         recorder.say(Transferred(account=account, source="venue", target=RESERVE, usd=deposit, why="deposit"))
@@ -92,7 +92,7 @@ def rebalance(
     allocation: Allocation,
     recorder: Recorder,
 ) -> None:
-    """Move free cash from traders that have too much to the reserve, and from the reserve to those that have too little."""
+    """Move free cash from traders that have too much to the reserve, and from there to those that have too little."""
     least = allocation.hysteresis_pct * sum(equities.values(), ZERO) / HUNDRED
     moves = {trader: usd - equities[trader] for trader, usd in wanted.items() if abs(usd - equities[trader]) >= least}
     released = ZERO

@@ -7,7 +7,7 @@ from engine.manager.reconcile import CENT, settled_usd
 from engine.manager.state import State
 from engine.model.book import net_quantities
 from engine.model.ids import AccountId
-from engine.model.order import Order
+from engine.model.order import Fill, Order
 from engine.model.position import ZERO
 
 SHOWN = 20
@@ -54,7 +54,7 @@ class Audit:
                 if name not in self._intents:
                     self._fault(entry, f"a report about {name}, which nobody intended")
             case r.Filled(fill=fill):
-                self._filled(entry, fill.trade_id, fill.client_order_id, fill.quantity)
+                self._filled(entry, fill)
             case _:
                 return
 
@@ -67,16 +67,17 @@ class Audit:
         last_ms = record.slot_ms if record.until_ms is None else record.until_ms
         self._closed_until[trader] = max(last_ms, self._closed_until.get(trader, -1))
 
-    def _filled(self, entry: r.Entry, trade: str, order: str | None, quantity: Decimal) -> None:
+    def _filled(self, entry: r.Entry, fill: Fill) -> None:
+        trade, order = fill.trade_id, fill.client_order_id
         self.fills += 1
         if trade in self._trades:
             self._fault(entry, f"venue trade {trade} was booked at {self._trades[trade]} already")
         self._trades[trade] = entry.seq
         if order is None or order not in self._orders:
-            if entry.trader is not None:
+            if entry.trader is not None and not fill.liquidation:
                 self._fault(entry, f"fill {trade} of {entry.trader} belongs to no intent")
             return
-        self._orders[order] -= quantity
+        self._orders[order] -= fill.quantity
         if self._orders[order] < 0:
             self._fault(entry, f"order {order} was filled beyond its size")
 
@@ -103,14 +104,12 @@ def against_venue(
     found = state.accounts.get(account)
     if found is None:
         return [f"{account}: the journal does not know this venue account"]
-    faults = []
     ours = net_quantities(found.book)
-    theirs = {coin: quantity for coin, quantity in quantities.items() if quantity != 0}
-    for coin in sorted(ours.keys() | theirs.keys()):
-        if ours.get(coin, ZERO) != theirs.get(coin, ZERO):
-            faults.append(
-                f"{account}: the book holds {ours.get(coin, ZERO)} {coin}, the venue {theirs.get(coin, ZERO)}"
-            )
+    faults = [
+        f"{account}: the book holds {ours.get(coin, ZERO)} {coin}, the venue {quantities.get(coin, ZERO)}"
+        for coin in sorted(ours.keys() | quantities.keys())
+        if ours.get(coin, ZERO) != quantities.get(coin, ZERO)
+    ]
     book_usd = settled_usd(found.book)
     if not abs(book_usd - venue_settled_usd) <= CENT:
         faults.append(f"{account}: the book has {book_usd} USD settled, the venue {venue_settled_usd}")

@@ -39,8 +39,12 @@ class Answer:
         self.failure = failure
 
 
-async def run_cycle(desk: Desk, slot_ms: int, recorder: Recorder, deployment: str) -> SlotClosed:
+async def run_cycle(
+    desk: Desk, slot_ms: int, recorder: Recorder, deployment: str, only: tuple[str, ...] | None = None
+) -> SlotClosed:
     """Decide one slot once and leave records of all of it; the record that closed the slot.
+
+    ``only`` names the coins in which a strategy may want to act now, where that is known.
 
     Gather (look), decide (ask, look again, rule), act (submit). Between the second look and the intents in the journal
     nothing is awaited, so that account-wide caps need no lock.
@@ -50,7 +54,7 @@ async def run_cycle(desk: Desk, slot_ms: int, recorder: Recorder, deployment: st
     trader = desk.trader
     opened_ms = clock.now_ms()
     try:
-        context = context_of(desk, state, slot_ms, opened_ms)
+        context = context_of(desk, state, slot_ms, opened_ms, only)
     except (Unlookable, MarkMissing) as missing:
         return _close(recorder, trader, slot_ms, opened_ms, "skipped", str(missing))
     decider = desk.decider

@@ -12,7 +12,7 @@ from engine.executor.prompt import PromptSet
 from engine.manager.feed import Feed, mark_of
 from engine.manager.gateway import Gateway
 from engine.manager.state import State
-from engine.model.account import Account, equity_usd
+from engine.model.account import Account
 from engine.model.ids import AccountId, TraderId
 from engine.model.instrument import Instrument
 from engine.model.market import MarketSnapshot
@@ -57,8 +57,13 @@ class Unlookable(Exception):
     """The slot cannot be decided because something that must be known is not; the message says what."""
 
 
-def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int) -> Context:
-    """One look: everything the decider may see and risk may judge. Raises ``Unlookable`` and ``MarkMissing``."""
+def context_of(
+    desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[str, ...] | None = None
+) -> Context:
+    """One look: everything the decider may see and risk may judge. Raises ``Unlookable`` and ``MarkMissing``.
+
+    ``only`` narrows the coins to those in which a strategy may want to act at this slot.
+    """
     age = desk.feed.account_age_ms(now_ms)
     if age is None:
         raise Unlookable("account:missing")
@@ -68,10 +73,12 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int) -> Context:
     trader = state.traders[desk.trader]
     account_state = state.accounts[desk.account]
     account = account_state.book.traders[desk.trader]
-    equity = equity_usd(account, lambda coin: mark_of(snapshot, coin)) if account.positions else account.cash_usd
+    equity = account.cash_usd
+    for coin, position in account.positions.items():
+        equity += position.quantity * mark_of(snapshot, coin) - position.cost_usd
     if not equity.is_finite():
         raise Unlookable(f"equity:not finite ({equity})")
-    coins = desk.coins
+    coins = desk.coins if only is None else only
     if isinstance(desk.decider, ModelDecider):
         oldest_ms = now_ms - desk.limits.max_snapshot_age_ms
         coins = tuple(

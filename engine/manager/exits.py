@@ -56,6 +56,7 @@ async def close_position(
     desk: Desk, recorder: Recorder, deployment: str, coin: str, cause: Cause
 ) -> OrderReport | None:
     """Close a trader's own position in one coin at the market; ``None`` when there is none or an order is under way."""
+    await desk.gateway.collect()  # the venue may have closed it by itself
     state = recorder.state
     account = state.accounts[desk.account]
     position = account.book.traders[desk.trader].positions.get(coin)

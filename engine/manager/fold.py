@@ -11,7 +11,7 @@ from engine.model.book import Book
 from engine.model.ids import HOUSE, RESERVE, AccountId, TraderId
 from engine.model.order import Accepted, Canceled, Fill, Order, Rejected, SetLeverage, Unresolved
 from engine.model.position import ZERO
-from engine.model.standing import DAY_MS, HOUR_MS, HOURLY_POINTS, Standing
+from engine.model.standing import DAY_MS, HOUR_MS, HOURLY_POINTS, Standing, Status
 from engine.model.trade import CloseReason, follow, with_trip_funding
 
 RECENT_TRADES = 10
@@ -42,7 +42,7 @@ def _configured(state: State, entry: r.Entry, record: r.Configured) -> None:
             state.accounts[account].funded_until_ms = entry.ts
         known = state.traders.get(trader)
         if known is None:
-            status = "running" if terms.auto_start else "stopped"
+            status: Status = "running" if terms.auto_start else "stopped"
             standing = Standing(status=status, started_ms=entry.ts)
             state.traders[trader] = TraderState(terms=terms, standing=standing)
             state.accounts[account].book.traders[trader] = Account(trader=trader)
@@ -140,6 +140,8 @@ def _filled(state: State, entry: r.Entry, record: r.Filled) -> None:
             _forget_old_fills(account)
     origin = account.origins.get(fill.client_order_id or "")
     book = account.book
+    if origin is None and entry.trader is not None:
+        origin = _liquidation(book.traders[TraderId(entry.trader)], fill, entry.ts)
     if origin is None or origin.trader == HOUSE:
         book.house, _ = with_fill(book.house, fill, leverage=account.leverage.get(fill.coin, 1))
         return
@@ -148,10 +150,24 @@ def _filled(state: State, entry: r.Entry, record: r.Filled) -> None:
     if intent is None:
         return
     intent.filled += fill.quantity
-    if intent.expected is not None and intent.filled >= intent.expected:
+    action = intent.envelope.action
+    if (intent.expected is not None and intent.filled >= intent.expected) or (
+        type(action) is Order and intent.filled >= action.quantity
+    ):
         del account.intents[intent.client_order_id]
-    elif type(intent.envelope.action) is Order and intent.filled >= intent.envelope.action.quantity:
-        del account.intents[intent.client_order_id]
+
+
+def _liquidation(account: Account, fill: Fill, now_ms: int) -> Origin:
+    """Where a fill comes from that the venue made of a trader's position without anybody's order."""
+    position = account.positions[fill.coin]
+    return Origin(
+        trader=account.trader,
+        reason="liquidation",
+        leverage=position.leverage,
+        mode=position.mode,
+        plan=None,
+        sent_ms=now_ms,
+    )
 
 
 def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin, now_ms: int) -> None:

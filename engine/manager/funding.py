@@ -51,7 +51,7 @@ def _split(
     shares, remainder = funding_shares(total, quantities, price, rate)
     house = shares.pop(HOUSE, ZERO) + remainder
     return Funded(
-        account=book.account, coin=coin, time_ms=hour_ms, total_usd=total, shares=dict(shares), house_usd=house
+        account=book.account, coin=coin, time_ms=hour_ms, total_usd=total, shares=dict(shares.items()), house_usd=house
     )
 
 

@@ -1,4 +1,4 @@
-"""The gateway: the only door to a venue; takes journalled intents, judges them again by its own arithmetic, sends once."""
+"""The gateway: the only door to a venue; takes journalled intents, judges them again in its own way, sends once."""
 
 from collections.abc import Callable, Mapping
 from decimal import Decimal
@@ -8,6 +8,7 @@ from engine.manager.funding import funded
 from engine.manager.ports import ExchangeProvider
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
+from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import HOUSE, AccountId, TraderId, next_slot
 from engine.model.instrument import Instrument
@@ -22,7 +23,8 @@ PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last m
 class Gateway:
     """Everything that one venue account receives goes through here.
 
-    ``market`` is a look at an instant; ``halted`` says why nothing may leave (``None`` when it may); it is asked right before each send.
+    ``market`` is a look at an instant; ``halted`` says why nothing may leave (``None`` when it may) and is asked right
+    before each send.
     """
 
     def __init__(
@@ -128,18 +130,21 @@ class Gateway:
 
     def _fill(self, fill: Fill) -> None:
         recorder = self._recorder
-        origin = recorder.state.accounts[self.account].origins.get(fill.client_order_id or "")
-        if origin is None:
-            self._foreign(fill)
-            recorder.say(Filled(account=self.account, fill=fill))
+        account = recorder.state.accounts[self.account]
+        origin = account.origins.get(fill.client_order_id or "")
+        if origin is not None:
+            owner = None if origin.trader == HOUSE else origin.trader
         else:
-            recorder.say(Filled(account=self.account, fill=fill), None if origin.trader == HOUSE else origin.trader)
+            owner = _liquidated(account.book, fill)
+            self._foreign(fill, owner)
+        recorder.say(Filled(account=self.account, fill=fill), owner)
 
-    def _foreign(self, fill: Fill) -> None:
+    def _foreign(self, fill: Fill, owner: TraderId | None) -> None:
         what = "venue_liquidation" if fill.liquidation else "foreign_fill"
         detail = (
             f"{fill.side} {fill.quantity} {fill.coin} at {fill.price} (trade {fill.trade_id}, "
-            f"client order id {fill.client_order_id}) was ordered by no trader; it is booked in the house"
+            f"client order id {fill.client_order_id}) was ordered by no trader; "
+            f"it is booked {'in the house' if owner is None else f'for {owner}, whose position it closed'}"
         )
         self._recorder.say(Incident(account=self.account, what=what, detail=detail, severity="critical"))
 
@@ -177,3 +182,13 @@ class Gateway:
         if notional > limits.max_position_size_usd:
             return f"the position would be {notional:.2f} USD, the cap is {limits.max_position_size_usd} USD"
         return None
+
+
+def _liquidated(book: Book, fill: Fill) -> TraderId | None:
+    """Whose position the venue has liquidated, where one trader alone holds the coin; ``None`` where that is not so."""
+    holders = [account for account in book.accounts() if fill.coin in account.positions]
+    if not fill.liquidation or len(holders) != 1 or holders[0].trader == HOUSE:
+        return None
+    left = holders[0].positions[fill.coin].quantity + fill.signed_quantity
+    reduces = left == 0 or (left > 0) == (fill.side == "sell")
+    return holders[0].trader if reduces else None

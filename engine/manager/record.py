@@ -92,9 +92,9 @@ class Answered(Struct, frozen=True, kw_only=True):
 class Planned(Struct, frozen=True, kw_only=True):
     """What was shown, what was decided and what became of each decision.
 
-    ``first_look`` and ``second_look`` are the instants of the two looks (``Snapshot.time_ms``); ``prompt`` refers to the
-    rendered messages, ``prompt_digest`` and ``prompt_version`` name the template. ``thoughts`` is the model's chain of
-    thought, ``summary`` its own conclusion.
+    ``first_look`` and ``second_look`` are the instants of the two looks (``Snapshot.time_ms``); ``prompt`` refers to
+    the rendered messages, ``prompt_digest`` and ``prompt_version`` name the template. ``thoughts`` is the model's chain
+    of thought, ``summary`` its own conclusion.
     """
 
     slot_ms: int

@@ -21,6 +21,9 @@ log = structlog.get_logger()
 
 WATCH_MS = 1_000
 OBSERVE_MS = 15_000
+COMMANDS_MS = 250  # an operator waits this long at most
+EXPORT_PAUSE_MS = 500  # between two exports, however much changes
+DRAIN_S = 5
 
 
 class Requests(Protocol):
@@ -140,11 +143,12 @@ class Scheduler:
             await clock.sleep_until(next_slot(clock.now_ms(), self._update_ms))
 
     async def _export(self) -> None:
+        clock = self.arena.recorder.clock
         while True:
             await self._changed.wait()
             self._changed.clear()
             await self._publish()
-            await asyncio.sleep(0.5)
+            await clock.sleep_until(clock.now_ms() + EXPORT_PAUSE_MS)
 
     async def _commands(self) -> None:
         clock = self.arena.recorder.clock
@@ -153,11 +157,11 @@ class Scheduler:
                 answer = await obey(self.arena, request) if isinstance(request, Command) else request
                 self._requests.answer(answer)
                 log.info("command answered", request=answer.request, ok=answer.ok, detail=answer.detail)
-            await clock.sleep_until(clock.now_ms() + 250)
+            await clock.sleep_until(clock.now_ms() + COMMANDS_MS)
 
     async def _drain(self) -> None:
-        """Wait for cycles that are under way as long as a stop may take; what is left is interrupted at the next start."""
+        """Wait for cycles under way as long as a stop may take; what is left is interrupted at the next start."""
         if self._cycles:
-            _, late = await asyncio.wait(self._cycles, timeout=5)
+            _, late = await asyncio.wait(self._cycles, timeout=DRAIN_S)
             for task in late:
                 task.cancel()

@@ -9,7 +9,7 @@ from engine.manager.record import Configured, Incident, SlotClosed, Started, Tra
 from engine.manager.resolve import resolve
 from engine.manager.watch import observe
 from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, slot_at
-from engine.model.order import Rejected, SetLeverage
+from engine.model.order import MarginMode, Rejected, SetLeverage
 
 
 def announce(arena: Arena, version: str, config: str, terms: Sequence[TraderTerms]) -> None:
@@ -71,7 +71,7 @@ async def set_leverage(arena: Arena, account: AccountId) -> None:
     gateway = arena.gateways[account]
     recorder = arena.recorder
     wanted: dict[str, int] = {}
-    modes = {}
+    modes: dict[str, MarginMode] = {}
     for desk in arena.desks_of(account):
         for coin in desk.coins:
             cap = min(desk.limits.leverage_cap(coin), desk.instruments[coin].max_leverage)

@@ -81,7 +81,8 @@ def mark_traders(arena: Arena) -> None:
     """A point on every equity curve, and the prices of this instant; pauses a trader whose Sharpe ratio is too low."""
     recorder = arena.recorder
     now_ms = recorder.clock.now_ms()
-    prices = {found.coin: found.mark for feed in dict.fromkeys(arena.feeds.values()) for found in feed.look(now_ms)}
+    looks = [feed.look(now_ms) for feed in dict.fromkeys(arena.feeds.values())]
+    prices = {coin: mark for look in looks for coin in look.coins if (mark := look.mark(coin)) is not None}
     recorder.say(Priced(prices=prices))
     for desk in arena.desks.values():
         try:

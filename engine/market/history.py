@@ -64,6 +64,8 @@ class HistoryMarket:
         self._turnover: dict[str, memoryview] = {}
         self._extremes: dict[str, Extremes] = {}
         self._touches: dict[str, Touch] = {}
+        self._instant_ms = -1  # of the prices kept in _instant: most readers ask for the same instant
+        self._instant: dict[str, tuple[Decimal | None, Decimal | None]] = {}
 
     @classmethod
     def load(
@@ -148,24 +150,34 @@ class HistoryMarket:
         )
 
     def _mark(self, now_ms: int, touches: Mapping[str, Touch], coin: str) -> Decimal | None:
-        """The price of a coin whose last closed bar is known too."""
-        closes = self._closes.get(coin)
-        if closes is None:
-            return None
-        closed = min((now_ms - self._start_ms) // self.interval_ms, self._count) - 1
-        if closed >= 0 and closes[closed] != closes[closed]:
-            return None
-        return self._price(coin, now_ms, touches)
+        """The price of a coin whose last closed bar is known too; ``None`` for a coin that is not recorded."""
+        if touches is not self._touches:
+            return self._price(coin, now_ms, touches)[0] if coin in self._closes else None
+        if now_ms != self._instant_ms:
+            self._instant_ms = now_ms
+            self._instant = {}
+        found = self._instant.get(coin)
+        if found is None:
+            if coin not in self._closes:
+                return None
+            found = self._instant[coin] = self._price(coin, now_ms, touches)
+        return found[0]
 
-    def _price(self, coin: str, now_ms: int, touches: Mapping[str, Touch]) -> Decimal | None:
-        touched = touched_price(touches.get(coin), now_ms)
-        if touched is not None:
-            return touched
+    def _price(self, coin: str, now_ms: int, touches: Mapping[str, Touch]) -> tuple[Decimal | None, Decimal | None]:
+        """(what a look shows, what an order meets): a look wants the bar that closed last to be known, too."""
         index = (now_ms - self._start_ms) // self.interval_ms
         if index < 0:
-            return None
-        value = self._opens[coin][index] if index < self._count else self._closes[coin][-1]
-        return price_of(value) if value == value else None
+            return None, None
+        price = touched_price(touches[coin], now_ms) if coin in touches else None
+        if price is None:
+            value = self._opens[coin][index] if index < self._count else self._closes[coin][-1]
+            if value != value:
+                return None, None
+            price = price_of(value)
+        closed = min(index, self._count) - 1
+        if closed >= 0 and (close := self._closes[coin][closed]) != close:
+            return None, price
+        return price, price
 
     def _change(self, coin: str, mark: float, then_ms: int) -> float | None:
         """Change of the price since ``then_ms``, a fraction."""
@@ -195,12 +207,18 @@ class HistoryMarket:
 
         The volume is that of the last closed bar: that of the bar under way is not known yet.
         """
-        price = self._price(coin, now_ms, self._touches)
+        self._mark(now_ms, self._touches, coin)
+        price = self._instant[coin][1]
         if price is None:
             return None
         closed = min((now_ms - self._start_ms) // self.interval_ms, self._count) - 1
         volume = self._volumes[coin][closed] if closed >= 0 else 0.0
         return Quote(price=price, bar_volume=volume if volume == volume else 0.0, bar_interval_ms=self.interval_ms)
+
+    def mark(self, coin: str, now_ms: int) -> Decimal | None:
+        """The price alone of what ``quote`` tells."""
+        self._mark(now_ms, self._touches, coin)
+        return self._instant[coin][1]
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         """The bars that closed after ``after_ms`` and not later than ``until_ms``, oldest first."""
@@ -228,6 +246,7 @@ class HistoryMarket:
         open_ms = self._start_ms + index * self.interval_ms
         low, high = float(bars.low[index]), float(bars.high[index])
         touch = touch_inside(coin, price, at_ms, open_ms, self.interval_ms, low, high)
+        self._instant_ms = -1
         self._touches = {**self._touches, coin: touch}  # a new mapping: snapshots keep the one that they began with
 
     # For the driver, which is trusted not to read ahead

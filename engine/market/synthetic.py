@@ -173,6 +173,10 @@ class SyntheticMarket:
         bars, closed = self._closed_bar(self._rows[coin], now_ms)
         return Quote(price=price, bar_volume=float(bars.volume[closed]), bar_interval_ms=self.interval_ms)
 
+    def mark(self, coin: str, now_ms: int) -> Decimal | None:
+        """The price alone of what ``quote`` tells."""
+        return self._mark(now_ms, self._touches, coin)
+
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         """The bars that closed after ``after_ms`` and not later than ``until_ms``, oldest first."""
         first, last = after_ms // self.interval_ms, until_ms // self.interval_ms

@@ -185,8 +185,9 @@ def test_every_key_of_the_first_description_is_known(tmp_path: Path) -> None:
     with pytest.raises(ConfigFaults) as caught:
         load(path, KEYS | {"HYPERLIQUID_VAULT_ADDRESS": "0xvault"})
 
-    # Only what this version has no adapter for is refused: the venue, its prices, the model.
+    # Only what this version has no adapter for is refused: metrics, the venue, its prices, the model.
     assert sorted(fault.key for fault in caught.value.faults) == [
+        "monitoring.metrics_exporter",
         "traders[0].exchange_provider",
         "traders[0].market_provider",
         "traders[0].model",

@@ -18,6 +18,10 @@ class SimMarket(Protocol):
         """
         ...
 
+    def mark(self, coin: str, now_ms: int) -> Decimal | None:
+        """The price alone of what ``quote`` tells."""
+        ...
+
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         """The bars that closed in ``(after_ms, until_ms]``, oldest first."""
         ...

@@ -91,8 +91,12 @@ class Venue:
         if now_ms == self._refreshed_ms:
             return marks
         self._refreshed_ms = now_ms
+        mark = self.market.mark
         for coin, holding in self.ledger.holdings.items():
-            if self.quote(coin, now_ms) is None and coin not in marks:
+            price = mark(coin, now_ms)
+            if price is not None and price.is_finite() and price > 0:
+                marks[coin] = price
+            elif coin not in marks:
                 marks[coin] = holding.entry_price
         return marks
 

@@ -1,0 +1,129 @@
+"""What surrounds a chat model while time is real: a deadline, so many at a time, and a transcript if asked for."""
+
+import asyncio
+import io
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from engine import logs
+from engine.app import in_real_time
+from engine.config import Settings, load
+from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply
+
+ETC = Path(__file__).parents[2] / "etc"
+PROMPT = (Message(role="user", content="what about bitcoin?"),)
+
+
+class Slow:
+    """Answers when it is let go; knows how many ask it at this moment."""
+
+    name = "slow"
+    worst_case_cost_usd = Decimal("0.25")
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.let_go = asyncio.Event()
+
+    async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
+        self.asked += 1
+        await self.let_go.wait()
+        return Reply(raw=b"hold on", model="slow-1")
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What is logged, whatever the configuration says about prompts."""
+    stream = io.StringIO()
+    logs.configure("info", json=True, verbose_llm=True, stream=stream)
+    yield stream
+    logs.configure("info", json=True)
+
+
+def settings(*, at_a_time: int = 8, verbose: bool = False) -> Settings:
+    shipped = load(ETC / "nof0.yaml", {})
+    root = replace(shipped.root, logging=replace(shipped.root.logging, verbose_llm=verbose))
+    return replace(shipped, root=root, executor=replace(shipped.executor, max_concurrent_decisions=at_a_time))
+
+
+async def ask(model: ChatModel, trader: str = "ann", timeout_ms: int = 10_000) -> Reply:
+    return await model.complete(PROMPT, trader=trader, slot_ms=60_000, timeout_ms=timeout_ms)
+
+
+async def test_no_more_traders_than_configured_wait_for_models_at_the_same_time() -> None:
+    around = in_real_time(settings(at_a_time=2), lambda: True)
+    first, second = Slow(), Slow()
+
+    async with asyncio.TaskGroup() as group:
+        for model in (first, first, second, second, second):
+            group.create_task(ask(around(model)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        asked_at_once = first.asked + second.asked
+        first.let_go.set()
+        second.let_go.set()
+
+    assert asked_at_once == 2
+    assert (first.asked, second.asked) == (2, 3)
+
+
+async def test_waiting_for_a_place_counts_against_the_deadline() -> None:
+    around = in_real_time(settings(at_a_time=1), lambda: True)
+    slow, quick = Slow(), Slow()
+    quick.let_go.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(around(slow)))
+        await asyncio.sleep(0)
+        with pytest.raises(ModelUnavailable, match="no answer within 20 ms"):
+            await ask(around(quick), timeout_ms=20)
+        slow.let_go.set()
+
+    assert quick.asked == 0
+    assert (await ask(around(quick))).raw == b"hold on"
+
+
+async def test_while_history_is_played_nobody_waits_for_a_place() -> None:
+    around = in_real_time(settings(at_a_time=1), lambda: False)
+    slow, quick = Slow(), Slow()
+    quick.let_go.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(around(slow)))
+        await asyncio.sleep(0)
+        reply = await ask(around(quick))
+        slow.let_go.set()
+
+    assert reply.raw == b"hold on"
+
+
+async def test_prompts_and_replies_are_in_the_log_under_verbose_llm(log: io.StringIO) -> None:
+    model = Slow()
+    model.let_go.set()
+
+    await ask(in_real_time(settings(verbose=True), lambda: True)(model))
+
+    asked, answered = log.getvalue().splitlines()
+    assert '"model asked"' in asked
+    assert "what about bitcoin?" in asked
+    assert '"model answered"' in answered
+    assert "hold on" in answered
+
+
+@pytest.mark.parametrize(("verbose", "real"), [(False, True), (True, False)])
+async def test_without_it_and_while_history_is_played_they_are_not(log: io.StringIO, verbose: bool, real: bool) -> None:
+    model = Slow()
+    model.let_go.set()
+
+    await ask(in_real_time(settings(verbose=verbose), lambda: real)(model))
+
+    assert log.getvalue() == ""
+
+
+async def test_what_surrounds_a_model_changes_neither_its_name_nor_its_cost() -> None:
+    model = in_real_time(settings(verbose=True), lambda: True)(Slow())
+
+    assert (model.name, model.worst_case_cost_usd) == ("slow", Decimal("0.25"))
