@@ -18,6 +18,7 @@ from engine.journal.errors import JournalError
 from engine.manager import record as r
 from engine.manager.state import State
 from engine.model.account import Account, equity_usd
+from engine.model.decision import Decision, Verdict
 from engine.model.ids import TraderId
 from engine.model.order import Fill
 from engine.model.position import Position
@@ -71,8 +72,8 @@ class Cycle(Struct, frozen=True, kw_only=True):
     chain_of_thought: str
     summary: str
     answers: tuple[r.Answered, ...]
-    decisions: tuple[r.Decision, ...]
-    verdicts: tuple[r.Verdict, ...]
+    decisions: tuple[Decision, ...]
+    verdicts: tuple[Verdict, ...]
     market: MarketSeen | None
     intents: tuple[r.Intended, ...]
     reports: tuple[r.Reported, ...]

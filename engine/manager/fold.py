@@ -134,6 +134,9 @@ def _filled(state: State, entry: r.Entry, record: r.Filled) -> None:
     fill = record.fill
     account = state.accounts[AccountId(record.account)]
     account.fills_seen[fill.trade_id] = fill.time_ms
+    booked_ms = min(fill.time_ms, entry.ts)  # fills and hours are booked in the order of time
+    if booked_ms - account.funded_until_ms >= HOUR_MS:
+        account.funded_until_ms = booked_ms - booked_ms % HOUR_MS
     if fill.time_ms > account.fills_until_ms:
         account.fills_until_ms = fill.time_ms
         if len(account.fills_seen) > FILLS_REMEMBERED:
@@ -210,7 +213,8 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
 
 def _funded(state: State, entry: r.Entry, record: r.Funded) -> None:
     account = state.accounts[AccountId(record.account)]
-    account.funded_until_ms = max(account.funded_until_ms, record.time_ms)
+    account.funded_ms[record.coin] = record.time_ms
+    account.funded_until_ms = max(account.funded_until_ms, record.time_ms - HOUR_MS)
     book = account.book
     for name, usd in record.shares.items():
         trader = TraderId(name)

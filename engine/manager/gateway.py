@@ -121,7 +121,8 @@ class Gateway:
                 self._fill(fills[done])
                 done += 1
             for record in funded(account.book, hour_ms, paid, self._market):
-                recorder.say(record)
+                if account.funded_ms.get(record.coin, 0) < hour_ms:
+                    recorder.say(record)
             self._funded_ms = hour_ms
             hour_ms += HOUR_MS
         for fill in fills[done:]:

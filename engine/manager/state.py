@@ -46,7 +46,10 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class AccountState(Struct, kw_only=True):
-    """One venue account: its book, what is under way on it, and how far its fills and funding have been read."""
+    """One venue account: its book, what is under way on it, and how far its fills and funding have been read.
+
+    Every hour up to ``funded_until_ms`` is funded in all coins; ``funded_ms`` is the last hour funded in each coin.
+    """
 
     book: Book
     intents: dict[str, OpenIntent] = {}
@@ -55,6 +58,7 @@ class AccountState(Struct, kw_only=True):
     fills_until_ms: int = 0
     fills_seen: dict[str, int] = {}
     funded_until_ms: int = 0
+    funded_ms: dict[str, int] = {}
     incidents: int = 0
 
 

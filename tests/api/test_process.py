@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,6 +67,21 @@ def test_the_process_writes_nothing_into_the_folder_it_serves(config: Path) -> N
         process.wait(timeout=10)
 
     assert {path: path.stat().st_mtime_ns for path in sorted(folder.rglob("*"))} == before
+
+
+def test_a_publication_is_taken_over_without_a_word(config: Path) -> None:
+    with running(str(config), "--port", "0") as (process, address), httpx.Client(trust_env=False) as client:
+        before = client.get(f"{address}/trades").headers["x-snapshot-generation"]
+        published(config.parent / "data")
+        deadline = time.monotonic() + 10
+        while client.get(f"{address}/trades").headers["x-snapshot-generation"] == before:
+            assert time.monotonic() < deadline, "the new generation was not seen"
+            time.sleep(0.02)
+        process.terminate()
+        process.wait(timeout=10)
+
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
 
 
 def test_settings_that_cannot_be_used_are_refused_with_all_reasons_and_exit_code_78(config: Path) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 import io
+import logging
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import structlog
 from msgspec.structs import replace
 
 from engine import logs
@@ -36,11 +38,14 @@ class Slow:
 
 @pytest.fixture
 def log() -> Iterator[io.StringIO]:
-    """What is logged, whatever the configuration says about prompts."""
+    """What is logged; nothing is masked on the way."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
     stream = io.StringIO()
     logs.configure("info", json=True, verbose_llm=True, stream=stream)
     yield stream
-    logs.configure("info", json=True)
+    root.handlers[:], root.level = handlers, level
+    structlog.reset_defaults()
 
 
 def settings(*, at_a_time: int = 8, verbose: bool = False) -> Settings:

@@ -129,6 +129,15 @@ def test_a_payment_for_another_quantity_stays_in_the_remainder() -> None:
     assert (shares, remainder) == ({ANN: Decimal("-0.01")}, Decimal("-4.99"))
 
 
+def test_where_the_payment_is_not_explained_a_share_is_rounded_down() -> None:
+    held = {ANN: Decimal(1), BOB: Decimal(-1)}  # four tenths of a quantum each
+
+    shares, remainder = funding_shares(Decimal(-5), held, Decimal(1), Decimal("0.000000004"))
+
+    assert [shares[ANN], shares[BOB]] == quanta(-1, 0)
+    assert remainder == Decimal("-4.99999999")
+
+
 def test_a_payment_that_nobody_holds_a_position_for_is_all_remainder() -> None:
     assert funding_shares(Decimal(1), {}, Decimal(100), Decimal("0.0001")) == ({}, Decimal(1))
 

@@ -11,6 +11,7 @@ from engine.executor.risk import columns
 from engine.model.decision import ExitPlan
 from engine.model.instrument import MarginTier
 from engine.model.market import Column
+from engine.model.order import Side
 from tests.executor.risk.cases import (
     DAY,
     INSTRUMENTS,
@@ -26,11 +27,81 @@ from tests.executor.risk.cases import (
 from tests.executor.risk.test_rules import ZIGZAG, closes_of, outcome, with_limits
 
 
+@pytest.mark.parametrize(
+    ("side", "held", "quantity", "target", "passes"),
+    [
+        ("buy", "1", "1", "2", True),
+        ("buy", "1", "1", "2.0004", True),  # rounded down on the way there
+        ("buy", "1", "1.001", "2", False),
+        ("buy", "1", "1", "1", False),
+        ("buy", "1", "1", "0", False),
+        ("sell", "-1", "1", "-2", True),
+        ("sell", "-1", "1.001", "-2", False),
+        ("sell", "-1", "1", "-1", False),
+        ("sell", "2", "1", "1", True),
+        ("buy", "-1", "3", "2", True),
+    ],
+)
+def test_an_order_leads_towards_its_target_and_not_beyond_it(
+    side: Side, held: str, quantity: str, target: str, passes: bool
+) -> None:
+    proposal = a_proposal(quantity=quantity, side=side, held=held, decision={"target_quantity": Decimal(target)})
+
+    assert outcome(proposal, a_context(a_position("BTC", held))) == ("approved" if passes else "side")
+
+
+@pytest.mark.parametrize("signal", ["hold", "close", "sell_to_enter"])
+def test_nothing_but_a_purchase_leads_to_a_purchase(signal: str) -> None:
+    assert outcome(a_proposal(decision={"signal": signal}), a_context()) == "side"
+
+
+@pytest.mark.parametrize(
+    ("side", "stop", "target", "expected"),
+    [
+        ("buy", "99.9", "100.1", "approved"),
+        ("buy", "100", "100.1", "stop_side"),
+        ("buy", "99.9", "100", "target_side"),
+        ("buy", "0", "100.1", "stop_side"),
+        ("sell", "100.1", "99.9", "approved"),
+        ("sell", "100", "99.9", "stop_side"),
+        ("sell", "100.1", "100", "target_side"),
+        ("sell", "100.1", "0", "target_side"),
+        ("sell", "99", "99.9", "stop_side"),
+    ],
+)
+def test_a_stop_loses_and_a_target_gains(side: Side, stop: str, target: str, expected: str) -> None:
+    assert outcome(a_proposal(side=side, stop=stop, target=target), a_context()) == expected
+
+
+def test_an_order_is_valued_at_its_limit_price_where_that_is_lower() -> None:
+    assert outcome(a_proposal(quantity="0.1", side="sell", limit_price=Decimal(99)), a_context()) == "minimum_notional"
+    assert outcome(a_proposal(quantity="0.1", limit_price=Decimal(101)), a_context()) == "approved"
+    assert outcome(a_proposal(quantity="0.102", side="sell", limit_price=Decimal(99)), a_context()) == "approved"
+
+
+def test_the_maintenance_of_other_positions_is_not_there_at_the_stop() -> None:
+    # At 92 USD 2,000 are left and 1,150 needed; ETH for 45,000 USD needs 900 more, and the same coin's own nothing.
+    stopped = a_proposal(quantity="1000", stop="92")
+    added = a_proposal(quantity="500", held="500", stop="92")
+
+    assert outcome(stopped, a_context()) == "approved"
+    assert outcome(stopped, a_context(a_position("ETH", "4500"))) == "stop_before_liquidation"
+    assert outcome(added, a_context(a_position("BTC", "500"))) == "approved"
+
+
+def test_a_short_is_liquidated_above_its_entry() -> None:
+    # 1,000 coins: at 108 USD 2,000 USD are left and 1,350 needed; at 108.80 USD 1,200 and 1,360.
+    assert outcome(a_proposal(quantity="1000", side="sell", stop="108"), a_context()) == "approved"
+    assert outcome(a_proposal(quantity="1000", side="sell", stop="108.8"), a_context()) == "stop_before_liquidation"
+
+
 def test_an_order_that_takes_a_worse_price_than_the_band_is_denied() -> None:
     buys_at_103 = a_proposal(limit_price=Decimal(103))
     sells_at_97 = a_proposal(side="sell", limit_price=Decimal(97))
     rests_at_90 = a_proposal(quantity="2", limit_price=Decimal(90))
 
+    assert outcome(a_proposal(limit_price=Decimal(102)), a_context()) == "approved"
+    assert outcome(a_proposal(side="sell", limit_price=Decimal(98)), a_context()) == "approved"
     assert outcome(buys_at_103, a_context()) == "price_band"
     assert outcome(sells_at_97, a_context()) == "price_band"
     assert outcome(rests_at_90, a_context()) == "approved"
@@ -38,7 +109,9 @@ def test_an_order_that_takes_a_worse_price_than_the_band_is_denied() -> None:
 
 def test_a_mark_far_from_the_oracle_is_denied() -> None:
     far = a_context(snapshots={"BTC": a_snapshot("BTC", oracle=Decimal("102.01"))})
+    near = a_context(snapshots={"BTC": a_snapshot("BTC", oracle=Decimal(102))})
 
+    assert outcome(a_proposal(), near) == "approved"
     assert outcome(a_proposal(), far) == "price_band"
 
 
