@@ -5,7 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from engine.manager.desk import Desk
-from engine.manager.feed import mark_of
+from engine.manager.feed import MarkMissing, mark_of
 from engine.manager.record import Cause, Incident, Liquidated, Transferred
 from engine.manager.recorder import Recorder
 from engine.model.account import equity_usd, maintenance_total_usd
@@ -92,9 +92,12 @@ async def close_position(
 
 
 async def close_everything(desk: Desk, recorder: Recorder, deployment: str, cause: Cause) -> None:
-    """Close every position of one trader, and of nobody else."""
+    """Close every position of one trader, and of nobody else; one whose coin has no price is left for the next time."""
     for coin in list(recorder.state.accounts[desk.account].book.traders[desk.trader].positions):
-        await close_position(desk, recorder, deployment, coin, cause)
+        try:
+            await close_position(desk, recorder, deployment, coin, cause)
+        except MarkMissing:
+            continue
 
 
 def is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> bool:

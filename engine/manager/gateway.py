@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from engine.executor.limits import Limits
 from engine.manager.funding import funded
-from engine.manager.ports import ExchangeProvider
+from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
 from engine.model.book import Book
@@ -40,6 +40,7 @@ class Gateway:
         self.account = account
         self.exchange = exchange
         self.submitted = 0
+        self.absences: dict[str, int] = {}  # by client order id: reads that did not find an order that is overdue
         self.traded_usd = 0.0  # filled at once, valued at the orders' limits
         self._recorder = recorder
         self._instruments = instruments
@@ -95,7 +96,10 @@ class Gateway:
             action = intended.envelope.action
             if type(action) is Order:
                 self.traded_usd += float(report.filled_quantity * action.limit_price) * (1 + float(PRICE_SANITY))
-            await self.collect()
+            try:
+                await self.collect()
+            except VenueUnreachable:  # the watch collects them as soon as the venue answers again
+                return report
         return report
 
     async def collect(self) -> int:

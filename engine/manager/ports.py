@@ -1,7 +1,7 @@
 """What the manager asks of the outside: a market, a venue, a journal, and readers of what it says."""
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 from msgspec import Struct
 
@@ -38,6 +38,10 @@ class MarketProvider(Protocol):
     async def refresh(self, now_ms: int) -> None:
         """Fetch what has changed; providers that hold everything already return at once."""
         ...
+
+
+class VenueUnreachable(Exception):
+    """A read of the venue failed; nothing follows from it but that nothing new is known. The message says why."""
 
 
 class Capabilities(Struct, frozen=True, kw_only=True):
@@ -84,27 +88,34 @@ class ExchangeProvider(Protocol):
         ...
 
     async def submit(self, envelope: Envelope) -> OrderReport:
-        """Send once."""
+        """Send once. Whatever leaves the outcome open is the value ``Unresolved``, never an exception."""
+        ...
+
+    async def fence(self, envelope: Envelope) -> Literal["fenced", "consumed"] | None:
+        """Use up the envelope's nonce by a no-op, so that it can never execute any more.
+
+        ``fenced``: it did not and never will. ``consumed``: the nonce was used before. ``None``: it is not known.
+        """
         ...
 
     async def find(self, client_order_id: str) -> OrderReport | None:
-        """What the venue knows of an order; ``None`` when it says that it knows nothing."""
+        """What the venue knows of an order; ``None`` when it says that it knows nothing. Raises ``VenueUnreachable``."""
         ...
 
     async def fills(self, since_ms: int) -> Sequence[Fill]:
-        """All fills at or after ``since_ms``, oldest first; the caller drops those it has."""
+        """All fills at or after ``since_ms``, oldest first; the caller drops those it has. Raises ``VenueUnreachable``."""
         ...
 
     async def funding(self, since_ms: int) -> Sequence[FundingPayment]:
-        """All funding bookings at or after ``since_ms``, oldest first."""
+        """All funding bookings at or after ``since_ms``, oldest first. Raises ``VenueUnreachable``."""
         ...
 
     async def account(self) -> VenueAccount:
-        """The account as the venue sees it now."""
+        """The account as the venue sees it now. Raises ``VenueUnreachable``."""
         ...
 
     async def time(self) -> int:
-        """The venue's clock, ms UTC."""
+        """The venue's clock, ms UTC. Raises ``VenueUnreachable``."""
         ...
 
 

@@ -1,47 +1,89 @@
-"""Resolution of orders whose outcome is unknown: the venue is asked by client order id until there is evidence."""
+"""Resolution of orders whose outcome is unknown: never guessed about, never sent again, ended by evidence alone."""
+
+import structlog
 
 from engine.manager.gateway import Gateway
+from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Reported
 from engine.manager.recorder import Recorder
+from engine.manager.state import OpenIntent
 from engine.model.ids import HOUSE
-from engine.model.order import Cancel, Order, Rejected, SetLeverage, Unresolved
+from engine.model.order import Accepted, Cancel, Order, OrderReport, Rejected, SetLeverage, Unresolved
 
-GRACE_MS = 15_000
+log = structlog.get_logger()
+
+GRACE_MS = 45_000  # a venue's answers may lag behind its own clock by this much
+ABSENCES = 2  # reads after that moment which must agree that there is no such order
 
 
 async def resolve(gateway: Gateway, recorder: Recorder) -> int:
-    """Ask about every intent without an end; how many are still open afterwards.
+    """Ask about every intent that has not ended; how many outcomes are still unknown afterwards.
 
-    An order that the venue does not know is closed only when its validity has run out by the venue's own clock and the
-    venue promised to honour that; until then its coin stays locked for its trader.
+    Until then (account, coin) is locked for the trader, and risk counts the order at its worst. Evidence is, in this
+    order: the venue's status of the order or its fills; the nonce fence (a no-op on the order's own nonce was accepted,
+    so the order can never be); the end of the envelope's validity by the venue's clock, with a grace, after which two
+    reads of status and fills find nothing.
     """
     account = recorder.state.accounts[gateway.account]
-    await gateway.collect()
-    for intent in list(account.intents.values()):
-        action = intent.envelope.action
-        report = None
-        match action:
-            case Order():
-                report = await gateway.exchange.find(action.client_order_id)
-            case SetLeverage() | Cancel():
-                report = Rejected(code="superseded", detail="repeated by the next start or slot where still wanted")
-        evidence = "venue status by client order id"
-        if report is None:
-            expired = intent.envelope.expires_after_ms
-            if expired is None or not gateway.exchange.capabilities.bounded_acceptance:
+    try:
+        await gateway.collect()
+        for intent in list(account.intents.values()):
+            found = await _evidence(gateway, intent)
+            if found is None or intent.client_order_id not in account.intents:
                 continue
-            if await gateway.exchange.time() <= expired + GRACE_MS:
-                continue
-            report = Rejected(code="never_accepted", detail="unknown to the venue after its validity ended")
-            evidence = "venue clock is past the envelope's validity and its grace"
-        if isinstance(report, Unresolved):
-            continue
-        trader = None if intent.trader == HOUSE else intent.trader
-        reported = Reported(
-            account=gateway.account, client_order_id=intent.client_order_id, report=report, evidence=evidence
-        )
-        if intent.reported and not intent.unresolved and getattr(report, "resting", False):
-            continue
-        recorder.say(reported, trader)
-    await gateway.collect()
+            report, evidence = found
+            gateway.absences.pop(intent.client_order_id, None)
+            recorder.say(
+                Reported(
+                    account=gateway.account,
+                    client_order_id=intent.client_order_id,
+                    report=report,
+                    evidence=evidence,
+                ),
+                None if intent.trader == HOUSE else intent.trader,
+            )
+        await gateway.collect()
+    except VenueUnreachable as failure:  # nothing new is known: everything stays as it is
+        log.info("venue cannot be asked", account=gateway.account, why=str(failure))
     return sum(1 for intent in account.intents.values() if intent.unresolved)
+
+
+async def _evidence(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, str] | None:
+    """What ends the intent, or moves it on, and why that is known; ``None`` while nothing is."""
+    action = intent.envelope.action
+    if isinstance(action, SetLeverage | Cancel):
+        if not intent.unresolved:
+            return None
+        return Rejected(code="superseded", detail="said again by the next start or slot where still wanted"), "engine"
+    assert isinstance(action, Order)
+    report = await gateway.exchange.find(action.client_order_id)
+    if report is not None and not isinstance(report, Unresolved):
+        resting = isinstance(report, Accepted) and report.resting
+        if resting and intent.reported and not intent.unresolved:
+            return None  # it rests, as was known
+        return report, "venue status by client order id"
+    if not intent.unresolved:
+        return None
+    return await _never_accepted(gateway, intent)
+
+
+async def _never_accepted(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, str] | None:
+    capabilities = gateway.exchange.capabilities
+    if intent.filled:
+        return None  # it was accepted: its status is late
+    if capabilities.nonce_fence and await gateway.exchange.fence(intent.envelope) == "fenced":
+        return Rejected(code="never_accepted", detail="its nonce is used up without it"), "nonce fence"
+    expires_ms = intent.envelope.expires_after_ms
+    if capabilities.nonce_fence or not capabilities.bounded_acceptance or expires_ms is None:
+        return None
+    if await gateway.exchange.time() <= expires_ms + GRACE_MS:
+        return None
+    await gateway.collect()
+    absences = gateway.absences
+    absences[intent.client_order_id] = absences.get(intent.client_order_id, 0) + 1
+    if absences[intent.client_order_id] < ABSENCES or intent.filled:
+        return None
+    return (
+        Rejected(code="never_accepted", detail=f"unknown to the venue {GRACE_MS} ms after its validity ended"),
+        f"{ABSENCES} absent reads of status and fills after expiry and grace in venue time",
+    )

@@ -8,7 +8,7 @@ from engine.manager.arena import Arena
 from engine.manager.record import Configured, Incident, SlotClosed, Started, TraderTerms
 from engine.manager.resolve import resolve
 from engine.manager.watch import observe
-from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, slot_at
+from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, next_slot, slot_at
 from engine.model.order import MarginMode, Rejected, SetLeverage
 
 
@@ -34,11 +34,11 @@ def close_left_open(arena: Arena) -> None:
                 desk.trader,
             )
         last_ms = trader.standing.last_slot_ms
-        missed_until_ms = slot_at(now_ms, desk.interval_ms)
-        if 0 <= last_ms < missed_until_ms:
+        first_ms, missed_until_ms = next_slot(last_ms, desk.interval_ms), slot_at(now_ms, desk.interval_ms)
+        if last_ms >= 0 and first_ms <= missed_until_ms:
             recorder.say(
                 SlotClosed(
-                    slot_ms=last_ms + desk.interval_ms,
+                    slot_ms=first_ms,
                     outcome="skipped",
                     why="downtime",
                     until_ms=missed_until_ms,

@@ -1,5 +1,7 @@
 """The watch: what happens between slots — fills, funding, stops, liquidation, marks, the venue's own report."""
 
+import structlog
+
 from engine.executor.guards import sharpe_pause
 from engine.manager.arena import Arena
 from engine.manager.desk import Desk
@@ -13,10 +15,15 @@ from engine.manager.exits import (
 )
 from engine.manager.feed import MarkMissing, mark_of
 from engine.manager.reconcile import Drift, reconcile, report_drift
+from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Control, Marked, Priced
+from engine.manager.recorder import Recorder
 from engine.manager.resolve import resolve
 from engine.model.account import equity_usd, margin_used_usd, net_asset_value, unrealized_total_usd
 from engine.model.ids import AccountId
+from engine.model.market import MarketSnapshot
+
+log = structlog.get_logger()
 
 
 async def tick(arena: Arena, account: AccountId) -> None:
@@ -25,12 +32,15 @@ async def tick(arena: Arena, account: AccountId) -> None:
     feed = arena.feeds[account]
     gateway = arena.gateways[account]
     now_ms = recorder.clock.now_ms()
-    await feed.market.refresh(now_ms)
-    feed.exchange.advance(now_ms)
-    if arena.state.accounts[account].intents:
-        await resolve(gateway, recorder)
-    else:
-        await gateway.collect()
+    try:
+        await feed.market.refresh(now_ms)
+        feed.exchange.advance(now_ms)
+        if arena.state.accounts[account].intents:
+            await resolve(gateway, recorder)
+        else:
+            await gateway.collect()
+    except VenueUnreachable as failure:  # exits are tried all the same: their own reports say what became of them
+        log.info("venue cannot be asked", account=account, why=str(failure))
     for desk in arena.desks_of(account):
         await watch_desk(arena, desk)
 
@@ -45,31 +55,40 @@ async def watch_desk(arena: Arena, desk: Desk) -> None:
         if status == "stopping":
             recorder.say(Control(command="stopped", reason=trader.standing.reason, by="engine"), desk.trader)
         return
+    snapshot = desk.feed.look(recorder.clock.now_ms())
+    if status == "stopping":
+        await close_everything(desk, recorder, arena.deployment, "operator")
+    elif status == "stopped" and trader.standing.reason == "liquidated":
+        await close_everything(desk, recorder, arena.deployment, "liquidation")
+        settle_shortfall(desk, recorder)
+    elif _is_liquidated(desk, recorder, snapshot):
+        await liquidate(desk, recorder, arena.deployment, snapshot)
+    else:
+        for coin, plan in list(trader.plans.items()):
+            position, mark = positions.get(coin), snapshot.mark(coin)
+            if position is None or mark is None:
+                continue
+            hit = hit_at(position, plan, mark)
+            if hit is not None:
+                await close_position(desk, recorder, arena.deployment, coin, hit.cause)
+
+
+def _is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> bool:
+    """As ``is_liquidated``; an account whose worth is not known is left alone, but not the stops of its other coins."""
     try:
-        snapshot = desk.feed.look(recorder.clock.now_ms())
-        if status == "stopping":
-            await close_everything(desk, recorder, arena.deployment, "operator")
-        elif status == "stopped" and trader.standing.reason == "liquidated":
-            await close_everything(desk, recorder, arena.deployment, "liquidation")
-            settle_shortfall(desk, recorder)
-        elif is_liquidated(desk, recorder, snapshot):
-            await liquidate(desk, recorder, arena.deployment, snapshot)
-        else:
-            for coin, plan in list(trader.plans.items()):
-                position = positions.get(coin)
-                if position is None:
-                    continue
-                hit = hit_at(position, plan, mark_of(snapshot, coin))
-                if hit is not None:
-                    await close_position(desk, recorder, arena.deployment, coin, hit.cause)
+        return is_liquidated(desk, recorder, snapshot)
     except MarkMissing:
-        return
+        return False
 
 
 async def observe(arena: Arena, account: AccountId, *, previous: tuple[Drift, ...] = ()) -> tuple[Drift, ...]:
     """Read the venue account, keep it for the looks, compare it with the book, and report a difference once."""
     feed = arena.feeds[account]
-    venue, drifts = await reconcile(account, feed.exchange, arena.recorder)
+    try:
+        venue, drifts = await reconcile(account, feed.exchange, arena.recorder)
+    except VenueUnreachable as failure:  # the last report grows old, and with it the slots are skipped
+        log.info("venue cannot be asked", account=account, why=str(failure))
+        return previous
     feed.observed = venue
     found = tuple(drifts)
     if found and found != previous:

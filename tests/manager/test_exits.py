@@ -278,3 +278,35 @@ def test_a_command_that_cannot_be_followed_changes_nothing(verb: str, trader: st
     assert not found.ok
     assert found.detail.startswith(answer)
     assert len(arena.entries) == before
+
+
+# Prices that are missing
+
+TWO_COINS = {"BTC": [100.0] * 5, "ETH": [(10.0, 10.0, 8.0, 10.0)] * 5}
+
+
+def holding_two() -> SmallArena:
+    """Ann holds BTC and ETH, each with a stop; from minute 2 on BTC has no price."""
+    script = Scripted({0: [buy("BTC", "1", stop="95"), buy("ETH", "10", stop="9")]})
+    arena = SmallArena({"ann": Trader(decider=script, limits=STOPPED)}, TWO_COINS).observe()
+    arena.slot("ann")
+    bars = arena.market.arrays("BTC")
+    bars.open[3:] = bars.close[3:] = float("nan")
+    return arena.at(2)
+
+
+def test_a_coin_without_a_price_does_not_keep_the_stop_of_another_from_firing() -> None:
+    arena = holding_two()
+
+    arena.touch("ETH", "8.5").tick()
+
+    assert (arena.held("ann", "BTC"), arena.held("ann", "ETH")) == (1, 0)
+
+
+@pytest.mark.parametrize("verb", ["stop", "flatten"])
+def test_a_coin_without_a_price_is_closed_later_and_the_others_now(verb: str) -> None:
+    arena = holding_two()
+
+    told(arena, verb)
+
+    assert (arena.held("ann", "BTC"), arena.held("ann", "ETH")) == (1, 0)

@@ -204,7 +204,8 @@ def test_the_cost_that_leaves_is_within_half_a_quantum_of_its_share(
     assert after is not None
     exact = Fraction(direction * part) * (Fraction(price) - Fraction(entry))
     assert abs(Fraction(realized) - exact) <= Fraction(CENT_OF_A_MICRO) / 2
-    assert (after.cost_usd > 0) == (direction > 0) or after.cost_usd == 0
+    left = Fraction(direction * (quantity - part)) * Fraction(entry)
+    assert abs(Fraction(after.cost_usd) - left) <= Fraction(CENT_OF_A_MICRO) / 2
 
 
 @given(direction=sides, quantity=quantities, entry=prices, price=prices)

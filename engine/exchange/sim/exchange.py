@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Literal
 
 from engine.clock import Clock
 from engine.exchange.sim import margin, passage
@@ -39,7 +40,7 @@ class SimExchange:
     used.
     """
 
-    capabilities = Capabilities(bounded_acceptance=True, trigger_orders=True)
+    capabilities = Capabilities(bounded_acceptance=True, nonce_fence=True, trigger_orders=True)
 
     def __init__(
         self,
@@ -75,6 +76,15 @@ class SimExchange:
         if self._durable:
             self._venue.sync()
         return report
+
+    async def fence(self, envelope: Envelope) -> Literal["fenced", "consumed"] | None:
+        """Use up the nonce of an envelope; ``consumed`` when it was used before."""
+        now_ms = self._catch_up()
+        if envelope.nonce in self._ledger.nonces:
+            return "consumed"
+        self._venue.commit(now_ms, nonce=envelope.nonce)
+        self._venue.sync()
+        return "fenced"
 
     async def find(self, client_order_id: str) -> OrderReport | None:
         """What became of an order; ``None`` for one that never came or came too late."""

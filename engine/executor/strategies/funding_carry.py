@@ -21,7 +21,7 @@ class FundingCarrySettings(EntrySettings, frozen=True, kw_only=True, forbid_unkn
     """
 
     enter_rate: float = 0.00003
-    leave_rate: float = 0.00001
+    leave_rate: float = 0.000015
     stop_pct: float | None = 2.0
     target_pct: float | None = 7.0
 

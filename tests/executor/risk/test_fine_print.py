@@ -185,6 +185,26 @@ def test_an_unresolved_order_without_a_position_takes_a_place_and_margin_without
     assert outcome(a_proposal(quantity="10.01"), tight) == "margin_usage"
 
 
+def test_a_pending_order_on_a_coin_and_a_new_one_share_a_place() -> None:
+    pending = [a_pending_order("BTC", "buy", "1")]
+    context = a_context(a_position("ETH", "1"), limits=with_limits(max_positions=2), pending=pending)
+
+    assert outcome(a_proposal(), context) == "approved"
+    assert outcome(a_proposal("SOL", "100"), context) == "max_positions"
+
+
+def test_an_isolated_position_ties_up_margin_by_its_entry_and_a_pending_order_at_its_worst() -> None:
+    # One coin entered at 50 USD and one bought at 100 USD: 150 USD at 10x, 0.15 % of equity.
+    cheap = replace(a_position("BTC", "1"), cost_usd=Decimal(50), mode="isolated")
+    added = a_proposal(held="1", mode="isolated")
+    enough, less = with_limits(max_margin_usage_pct=Decimal("0.15")), with_limits(max_margin_usage_pct=Decimal("0.149"))
+    pending = [a_pending_order("BTC", "buy", "1")]
+
+    assert outcome(added, a_context(cheap, limits=enough)) == "approved"
+    assert outcome(added, a_context(cheap, limits=less)) == "margin_usage"
+    assert outcome(added, a_context(cheap, limits=enough, pending=pending)) == "margin_usage"
+
+
 def test_yesterdays_sums_do_not_count_today() -> None:
     limits = with_limits(max_opens_per_day=1, max_turnover_per_day_multiple=Decimal(1), max_fees_per_day_pct=Decimal(1))
     spent = {"day_opens": 9, "day_turnover_usd": Decimal("1E6"), "day_fees_usd": Decimal("1E6")}
