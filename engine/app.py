@@ -30,6 +30,7 @@ from engine.manager.arena import Arena
 from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
+from engine.manager.halt import KillSwitch
 from engine.manager.ports import MarketProvider
 from engine.manager.record import TraderTerms
 from engine.manager.recorder import Recorder
@@ -75,7 +76,7 @@ def assemble(
     clock: Clock,
     markets: Mapping[str, Market] | None = None,
     state_folder: Path | None = None,
-    halted: Callable[[], str | None] | None = None,
+    switch: KillSwitch | None = None,
     bounded: Callable[[ChatModel], ChatModel] = lambda model: model,
 ) -> Assembly:
     """Build what the traders use and nothing else.
@@ -103,7 +104,7 @@ def assemble(
             venue.instruments,
             {trader.id: trader.limits for trader in traders},
             feed.look,
-            halted,
+            switch,
         )
         venues[account.id], feeds[account.id], gateways[account.id] = venue, feed, gateway
         desks += [

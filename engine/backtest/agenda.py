@@ -28,7 +28,7 @@ class Turn:
 
     def at(self, row: int) -> bool:
         """Whether the trader is due at the open of ``row``."""
-        return self._mask[row]
+        return bool(self._mask[row])
 
     def coins(self, row: int) -> Coins | None:
         """The coins in which it may want to act there; ``None`` for all."""

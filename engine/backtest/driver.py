@@ -19,8 +19,8 @@ from engine.manager.exits import close_position, hit_within
 from engine.manager.feed import MarkMissing
 from engine.manager.rebalancing import rebalance_all
 from engine.manager.reconcile import Drift
-from engine.manager.resolve import resolve
 from engine.manager.record import SlotClosed
+from engine.manager.resolve import resolve
 from engine.manager.watch import mark_traders, observe, watch_desk
 from engine.market.bars import Bars, price_of
 from engine.model.ids import AccountId, TraderId

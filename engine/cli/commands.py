@@ -159,6 +159,30 @@ def journal_show(
     return show_journal(config, kind=kind, trader=trader, from_seq=from_seq, last=last)
 
 
+@app.command
+def kill(
+    *,
+    config: Config = DEFAULT_CONFIG,
+    mode: Literal["no_opens", "reduce_only", "flatten_own"] = "no_opens",
+    reason: str = "",
+    lift: bool = False,
+) -> int:
+    """Halt the whole arena, whether the engine runs or not; it stays halted over every restart until lifted.
+
+    Parameters
+    ----------
+    mode
+        no_opens: nothing is opened; reduce_only: nobody decides either; flatten_own: traders' own positions close.
+    reason
+        Why, for the record.
+    lift
+        End the halt.
+    """
+    from engine.cli.halting import halt_arena
+
+    return halt_arena(config, mode=mode, reason=reason, lift=lift)
+
+
 def _tell(config: Path, verb: Literal["start", "pause", "resume", "stop", "flatten"], trader: str, reason: str) -> int:
     from engine.cli.trader import tell
 

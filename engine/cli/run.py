@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 import structlog
 
@@ -25,13 +26,14 @@ from engine.clock import LiveClock, PlayedClock
 from engine.config import Settings, redacted_text, secrets_in
 from engine.exchange.sim.log import SimLogFault
 from engine.export.projection import Projection
-from engine.export.published import read_published
+from engine.export.published import GenerationError, read_published
 from engine.export.publisher import Exporter, JournalHead
 from engine.inbox import Inbox
 from engine.journal.cycles import CycleFiles
 from engine.journal.errors import JournalError, JournalLocked, JournalMissing
 from engine.journal.reader import read
 from engine.journal.writer import JournalWriter
+from engine.killswitch import FileSwitch
 from engine.logs import configure
 from engine.manager.allocation import CapitalShort
 from engine.manager.desk import ModelDecider
@@ -54,6 +56,13 @@ class AlreadyRunning(Exception):
     """Another engine works on the same state folder."""
 
 
+class StopAsked(BaseException):
+    """A signal to stop came before the arena traded; what the journal holds by then is gone on from at the next start.
+
+    Like ``KeyboardInterrupt`` it is no fault that anything on the way could deal with.
+    """
+
+
 def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
     """Run until SIGINT, SIGTERM or ``until``; the exit code."""
     try:
@@ -66,14 +75,25 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
             secrets=secrets_in(settings),
             verbose_llm=logging.verbose_llm,
         )
-        with held(settings.manager.manager.state_storage_path):
+        with held(settings.manager.manager.state_storage_path), stoppable():
             return Engine(settings).run(config, with_api=with_api, until_ms=until_ms)
     except Refused as refused:
         return refused.code
+    except StopAsked:
+        print("stopped before trading began; the next start goes on from the journal", file=sys.stderr)
+        return 0
     except (AlreadyRunning, JournalLocked) as error:
         print(error, file=sys.stderr)
         return EXIT_LOCKED
-    except (JournalError, RecordUnreadable, SimLogFault, HistoryFault, CapitalShort, ValueError) as error:
+    except (
+        JournalError,
+        RecordUnreadable,
+        SimLogFault,
+        GenerationError,
+        HistoryFault,
+        CapitalShort,
+        ValueError,
+    ) as error:
         print(f"refusing to start: {error}", file=sys.stderr)
         return 1
 
@@ -93,6 +113,24 @@ def held(folder: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Have SIGINT and SIGTERM raise ``StopAsked`` until the arena trades, which has its own way to stop.
+
+    A shell starts background jobs with SIGINT ignored; this engine can be interrupted there as well.
+    """
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        raise StopAsked
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 class Engine:
     """One run of the engine over one state folder."""
 
@@ -101,6 +139,7 @@ class Engine:
         self.state = State()
         self.projection = Projection(self.state, instruments=instruments_of(settings))
         self.exporter = Exporter(self.projection, settings.root.data_path)
+        self.switch = FileSwitch(settings.manager.manager.state_storage_path)
         self.inbox = Inbox(settings.manager.manager.state_storage_path / "inbox")
         self.inbox.open()
 
@@ -229,10 +268,12 @@ class Engine:
             publish=publish,
             update_ms=self.settings.manager.monitoring.update_interval_ms,
             allocations=allocations_of(self.settings),
+            switch=self.switch,
         )
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, scheduler.stop)
+        loop.add_signal_handler(signal.SIGUSR1, self._trip)
         if until_ms is not None:
             loop.call_later(max(0.0, (until_ms - clock.now_ms()) / 1000), scheduler.stop)
         await publish()
@@ -241,6 +282,9 @@ class Engine:
             await scheduler.run()
             showing.cancel()
         log.info("stopped", records=recorder.seq)
+
+    def _trip(self) -> None:
+        self.switch.trip("no_opens", "SIGUSR1", "signal", LiveClock().now_ms())
 
 
 @contextmanager

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from msgspec import Struct
 
-from api.handoff.generation import open_generation
+from api.handoff.generation import GenerationError, open_generation
+
+__all__ = ["GenerationError", "Published", "read_published"]
 
 
 class Published(Struct, frozen=True, kw_only=True):

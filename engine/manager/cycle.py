@@ -15,7 +15,7 @@ from engine.manager.plan import order_of, propose
 from engine.manager.record import Intended, Outcome, Planned, SlotClosed, SlotOpened
 from engine.manager.recorder import Recorder
 from engine.model.decision import Approved, Decision, Denied, Verdict
-from engine.model.order import Rejected
+from engine.model.order import Accepted, Canceled, Order, OrderReport, Rejected, Unresolved
 
 
 class Answer:
@@ -99,13 +99,27 @@ async def run_cycle(
                     plan=proposal.plan,
                 )
             )
-    rejected = ""
+    unfilled = ""
     for seq, intended in intents:
         report = await desk.gateway.send(seq, intended, trader)
-        if type(report) is Rejected:
-            rejected = f"{intended.envelope.action.coin} rejected: {report.code}"
+        unfilled = _unfilled(report, intended) or unfilled
     outcome: Outcome = "acted" if intents else "denied" if verdicts else "held"
-    return _close(recorder, trader, slot_ms, opened_ms, outcome, rejected or _first_denial(verdicts))
+    return _close(recorder, trader, slot_ms, opened_ms, outcome, unfilled or _first_denial(verdicts))
+
+
+def _unfilled(report: OrderReport, intended: Intended) -> str:
+    """What of an order did not happen at once; nothing when all of it did."""
+    order = intended.envelope.action
+    assert type(order) is Order
+    match report:
+        case Accepted(filled_quantity=filled):
+            return "" if filled >= order.quantity else f"{order.coin} filled: {filled} of {order.quantity}"
+        case Rejected(code=code):
+            return f"{order.coin} rejected: {code}"
+        case Canceled(reason=reason):
+            return f"{order.coin} canceled: {reason}"
+        case Unresolved():
+            return f"{order.coin} unresolved"
 
 
 def _first_denial(verdicts: Sequence[Verdict]) -> str:

@@ -57,9 +57,7 @@ class Unlookable(Exception):
     """The slot cannot be decided because something that must be known is not; the message says what."""
 
 
-def context_of(
-    desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[str, ...] | None = None
-) -> Context:
+def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[str, ...] | None = None) -> Context:
     """One look: everything the decider may see and risk may judge. Raises ``Unlookable`` and ``MarkMissing``.
 
     ``only`` narrows the coins to those in which a strategy may want to act at this slot.

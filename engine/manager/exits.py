@@ -8,7 +8,7 @@ from engine.manager.desk import Desk
 from engine.manager.feed import MarkMissing, mark_of
 from engine.manager.record import Cause, Incident, Liquidated, Transferred
 from engine.manager.recorder import Recorder
-from engine.model.account import equity_usd, maintenance_total_usd
+from engine.model.account import cross_backing_usd, equity_usd, maintenance_total_usd
 from engine.model.decision import ExitPlan
 from engine.model.ids import HOUSE, client_order_id
 from engine.model.instrument import round_price
@@ -109,12 +109,13 @@ def is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> b
     def mark(coin: str) -> Decimal:
         return mark_of(snapshot, coin)
 
+    crossed = False
     for position in account.positions.values():
-        if position.mode == "isolated" and is_isolated_position_liquidated(
-            position, mark(position.coin), desk.instruments[position.coin]
-        ):
+        if position.mode == "cross":
+            crossed = True
+        elif is_isolated_position_liquidated(position, mark(position.coin), desk.instruments[position.coin]):
             return True
-    return equity_usd(account, mark) < maintenance_total_usd(account, mark, desk.instruments)
+    return crossed and cross_backing_usd(account, mark, desk.instruments) < 0
 
 
 async def liquidate(desk: Desk, recorder: Recorder, deployment: str, snapshot: MarketSnapshot) -> None:

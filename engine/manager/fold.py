@@ -287,10 +287,14 @@ def _incident(state: State, entry: r.Entry, record: r.Incident) -> None:
     account = state.accounts.get(AccountId(record.account))
     if account is not None:
         account.incidents += 1
+        account.alarms += 1 if record.severity == "critical" and record.what in TRIPPING else 0
 
 
 def _control(state: State, entry: r.Entry, record: r.Control) -> None:
-    standing = state.traders[TraderId(entry.trader or "")].standing
+    if entry.trader is None:
+        state.halted = record.mode if record.command == "halt" else ""
+        return
+    standing = state.traders[TraderId(entry.trader)].standing
     standing.reason = record.reason
     match record.command:
         case "start" | "resume":
@@ -308,8 +312,8 @@ def _control(state: State, entry: r.Entry, record: r.Control) -> None:
             standing.status = "stopped"
         case "error":
             standing.status = "error"
-        case "flatten":
-            pass
+        case "flatten" | "halt" | "lift":
+            return
 
 
 def _nothing(state: State, entry: r.Entry, record: Any) -> None:
@@ -326,6 +330,8 @@ _REASONS: dict[r.Cause, CloseReason] = {
     "cancel": "operator",
 }
 
+# Critical incidents that nobody of ours caused: nothing is opened any more until an operator has looked.
+TRIPPING = ("foreign_fill", "venue_liquidation", "quantity_drift", "money_drift")
 FILLS_REMEMBERED = 4096
 FILL_MEMORY_MS = 3_600_000
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from engine.executor.limits import Limits
 from engine.manager.funding import funded
+from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
@@ -23,8 +24,8 @@ PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last m
 class Gateway:
     """Everything that one venue account receives goes through here.
 
-    ``market`` is a look at an instant; ``halted`` says why nothing may leave (``None`` when it may) and is asked right
-    before each send.
+    ``market`` is a look at an instant; ``switch`` is asked right before each send: under a
+    halt only what reduces a position leaves.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Gateway:
         instruments: Mapping[str, Instrument],
         limits: Mapping[TraderId, Limits],
         market: Callable[[int], MarketSnapshot],
-        halted: Callable[[], str | None] | None = None,
+        switch: KillSwitch | None = None,
     ) -> None:
         self.account = account
         self.exchange = exchange
@@ -45,7 +46,7 @@ class Gateway:
         self._recorder = recorder
         self._instruments = instruments
         self._limits = limits
-        self._halted = halted
+        self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._market = market
         self._funded_ms = 0
 
@@ -79,8 +80,10 @@ class Gateway:
         """Send an intent once it is durable, and record what the venue said and what it filled."""
         recorder = self._recorder
         await recorder.durable(seq)
-        halted = None if self._halted is None else self._halted()
-        fault = f"halted: {halted}" if halted is not None else self._fault(intended, trader)
+        halt = self._switch.read()
+        fault = self._fault(intended, trader)
+        if halt is not None and fault is None and not self._reduces(intended, trader):
+            fault = f"halted ({halt.mode}) by {halt.by}: {halt.reason}"
         report: OrderReport
         if fault is not None:
             report = Rejected(code="gateway", detail=fault)
@@ -152,6 +155,16 @@ class Gateway:
             f"it is booked {'in the house' if owner is None else f'for {owner}, whose position it closed'}"
         )
         self._recorder.say(Incident(account=self.account, what=what, detail=detail, severity="critical"))
+
+    def _reduces(self, intended: Intended, trader: TraderId) -> bool:
+        """Whether an intent leaves the trader's position smaller, or is no order at all."""
+        order = intended.envelope.action
+        if type(order) is not Order:
+            return True
+        position = self._recorder.state.accounts[self.account].book.traders[trader].positions.get(order.coin)
+        if position is None or position.is_long == (order.side == "buy"):
+            return False
+        return order.quantity <= abs(position.quantity)
 
     def _fault(self, intended: Intended, trader: TraderId) -> str | None:
         """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is.

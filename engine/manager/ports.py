@@ -99,11 +99,11 @@ class ExchangeProvider(Protocol):
         ...
 
     async def find(self, client_order_id: str) -> OrderReport | None:
-        """What the venue knows of an order; ``None`` when it says that it knows nothing. Raises ``VenueUnreachable``."""
+        """What the venue knows of an order, ``None`` when it says nothing. Raises ``VenueUnreachable``."""
         ...
 
     async def fills(self, since_ms: int) -> Sequence[Fill]:
-        """All fills at or after ``since_ms``, oldest first; the caller drops those it has. Raises ``VenueUnreachable``."""
+        """All fills from ``since_ms`` on, oldest first; the caller drops what it has. Raises ``VenueUnreachable``."""
         ...
 
     async def funding(self, since_ms: int) -> Sequence[FundingPayment]:

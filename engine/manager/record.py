@@ -213,13 +213,17 @@ class Incident(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """A command and where it came from; ``until_ms`` ends a pause by itself."""
+    """A command and where it came from; ``until_ms`` ends a pause by itself.
 
-    command: Literal["start", "pause", "resume", "stop", "stopped", "flatten", "error"]
+    ``halt`` and ``lift`` concern the whole arena; ``mode`` is how strong the halt is.
+    """
+
+    command: Literal["start", "pause", "resume", "stop", "stopped", "flatten", "error", "halt", "lift"]
     reason: str
     by: str
     request: str = ""
     until_ms: int | None = None
+    mode: str = ""
 
 
 Record = (

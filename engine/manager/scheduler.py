@@ -11,6 +11,8 @@ from engine.manager.arena import Arena
 from engine.manager.control import Answer, Command, obey
 from engine.manager.cycle import run_cycle
 from engine.manager.desk import Desk
+from engine.manager.exits import close_everything
+from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.rebalancing import rebalance_all
 from engine.manager.reconcile import Drift
 from engine.manager.record import Control, SlotClosed
@@ -49,12 +51,15 @@ class Scheduler:
         publish: Callable[[], Coroutine[Any, Any, None]],
         update_ms: int,
         allocations: dict[AccountId, Allocation],
+        switch: KillSwitch | None = None,
     ) -> None:
         self.arena = arena
+        self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._requests = requests
         self._publish = publish
         self._update_ms = update_ms
         self._allocations = allocations
+        self._alarms = {account: found.alarms for account, found in arena.state.accounts.items()}
         self._busy: set[TraderId] = set()
         self._cycles: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -92,7 +97,13 @@ class Scheduler:
         standing = self.arena.state.traders[desk.trader].standing
         if standing.last_slot_ms >= slot_ms:
             return
-        if desk.trader in self._busy:
+        missed_ms = standing.last_slot_ms + desk.interval_ms
+        if 0 < missed_ms < slot_ms and standing.last_slot_ms >= 0:
+            self._pass_over(desk, missed_ms, "late", until_ms=slot_ms - desk.interval_ms)
+        halt = self._switch.read()
+        if halt is not None and halt.mode != "no_opens":
+            self._pass_over(desk, slot_ms, "halted")
+        elif desk.trader in self._busy:
             self._pass_over(desk, slot_ms, "busy")
         elif standing.status != "running":
             self._pass_over(desk, slot_ms, standing.status)
@@ -104,14 +115,18 @@ class Scheduler:
             self._cycles.add(task)
             task.add_done_callback(self._cycles.discard)
 
-    def _pass_over(self, desk: Desk, slot_ms: int, why: str) -> None:
-        self.arena.recorder.say(SlotClosed(slot_ms=slot_ms, outcome="skipped", why=why), desk.trader)
+    def _pass_over(self, desk: Desk, slot_ms: int, why: str, until_ms: int | None = None) -> None:
+        closed = SlotClosed(slot_ms=slot_ms, outcome="skipped", why=why, until_ms=until_ms)
+        self.arena.recorder.say(closed, desk.trader)
 
     async def _supervise(self, desk: Desk, slot_ms: int) -> None:
         """Run one cycle apart from everything else: what breaks in it puts its own trader to ``error`` and no other."""
         recorder = self.arena.recorder
         cycle = asyncio.create_task(run_cycle(desk, slot_ms, recorder, self.arena.deployment))
-        await asyncio.wait([cycle])
+        try:
+            await asyncio.wait([cycle])
+        finally:
+            cycle.cancel()  # does nothing to one that has ended; a stop that waited long enough ends it, too
         self._busy.discard(desk.trader)
         fault = None if cycle.cancelled() else cycle.exception()
         if fault is not None:
@@ -127,11 +142,32 @@ class Scheduler:
         observed_ms = 0
         while True:
             await tick(self.arena, account)
+            await self._enforce(account)
             now_ms = clock.now_ms()
             if now_ms - observed_ms >= OBSERVE_MS:
                 drifts = await observe(self.arena, account, previous=drifts)
                 observed_ms = now_ms
+                if drifts:
+                    self._switch.trip("no_opens", f"{account}: the book and the venue differ", "engine", now_ms)
             await clock.sleep_until(slot_at(now_ms, WATCH_MS) + WATCH_MS)
+
+    async def _enforce(self, account: AccountId) -> None:
+        """Say when a halt begins or ends, and close what it wants closed; incidents nobody caused trip it, too."""
+        recorder = self.arena.recorder
+        state = self.arena.state
+        if state.accounts[account].alarms > self._alarms.get(account, 0):
+            self._alarms[account] = state.accounts[account].alarms
+            self._switch.trip("no_opens", f"{account}: a critical incident", "engine", recorder.clock.now_ms())
+        halt = self._switch.read()
+        mode = "" if halt is None else halt.mode
+        if mode != state.halted:
+            if halt is None:
+                recorder.say(Control(command="lift", reason="the switch is open again", by="operator"))
+            else:
+                recorder.say(Control(command="halt", reason=halt.reason, by=halt.by, mode=halt.mode))
+        if mode == "flatten_own":
+            for desk in self.arena.desks_of(account):
+                await close_everything(desk, recorder, self.arena.deployment, "operator")
 
     async def _marks(self) -> None:
         clock = self.arena.recorder.clock

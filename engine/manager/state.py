@@ -60,6 +60,7 @@ class AccountState(Struct, kw_only=True):
     funded_until_ms: int = 0
     funded_ms: dict[str, int] = {}
     incidents: int = 0
+    alarms: int = 0
 
 
 class TraderState(Struct, kw_only=True):
@@ -84,6 +85,7 @@ class State(Struct, kw_only=True):
     traders: dict[TraderId, TraderState] = {}
     prices: dict[str, Decimal] = {}
     transferred_ms: int = 0
+    halted: str = ""
 
     def account_of(self, trader: str) -> AccountState:
         """The venue account on which a trader trades."""

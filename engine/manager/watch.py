@@ -14,8 +14,8 @@ from engine.manager.exits import (
     settle_shortfall,
 )
 from engine.manager.feed import MarkMissing, mark_of
-from engine.manager.reconcile import Drift, reconcile, report_drift
 from engine.manager.ports import VenueUnreachable
+from engine.manager.reconcile import Drift, reconcile, report_drift
 from engine.manager.record import Control, Marked, Priced
 from engine.manager.recorder import Recorder
 from engine.manager.resolve import resolve
@@ -119,6 +119,7 @@ def mark_traders(arena: Arena) -> None:
 def _mark(arena: Arena, desk: Desk, now_ms: int) -> None:
     snapshot = desk.feed.look(now_ms)
     account = arena.state.accounts[desk.account].book.traders[desk.trader]
+    standing = arena.state.traders[desk.trader].standing
     marks = {coin: mark_of(snapshot, coin) for coin in account.positions}
     equity = equity_usd(account, marks.__getitem__)
     arena.recorder.say(
@@ -126,7 +127,9 @@ def _mark(arena: Arena, desk: Desk, now_ms: int) -> None:
             equity_usd=equity,
             unrealized_usd=unrealized_total_usd(account, marks.__getitem__),
             margin_used_usd=margin_used_usd(account, marks.__getitem__),
-            nav=float(net_asset_value(account, equity)),
+            nav=float(net_asset_value(account, equity))
+            if account.units > 0
+            else arena.state.traders[desk.trader].standing.nav,
             prices=marks,
         ),
         desk.trader,

@@ -71,6 +71,16 @@ def test_importing_this_module_loads_no_web_framework(module: str) -> None:
     assert answer.stdout.strip() == "[]"
 
 
+def test_the_command_line_by_itself_loads_nothing_heavy() -> None:
+    code = "import sys, engine.cli.commands; print(*sorted(name for name in sys.modules))"
+
+    answer = subprocess.run([sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+
+    loaded = answer.stdout.split()
+    assert [name for name in loaded if name.startswith("engine")] == ["engine", "engine.cli", "engine.cli.commands"]
+    assert [name for name in loaded if name in (*WEB_FRAMEWORK, "numpy", "talib", "msgspec", "structlog", "yaml")] == []
+
+
 def test_a_relative_import_is_read_as_the_module_it_names() -> None:
     tree = ast.parse("from . import schema\nfrom .generation import publish\nfrom .. import config\nimport json")
 

@@ -26,6 +26,7 @@ from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.fold import apply
 from engine.manager.gateway import Gateway
+from engine.manager.halt import KillSwitch
 from engine.manager.ports import ExchangeProvider, Journal, Sink
 from engine.manager.reconcile import Drift, compare
 from engine.manager.recorder import Recorder
@@ -139,7 +140,7 @@ class SmallArena:
         volume: float = 1_000_000.0,
         journal: Journal | None = None,
         venue: Callable[[SimExchange], ExchangeProvider] | None = None,
-        halted: Callable[[], str | None] | None = None,
+        switch: KillSwitch | None = None,
         max_account_age_ms: int = 24 * HOUR_MS,
         seed: int = 1,
         clock: Clock | None = None,
@@ -151,7 +152,9 @@ class SmallArena:
             name: trader if isinstance(trader, Trader) else Trader(decider=Scripted(trader))
             for name, trader in traders.items()
         }
-        self.market = market_of(prices or {"BTC": [100.0] * 120}, funding or {}, volume) if after is None else after.market
+        self.market = (
+            market_of(prices or {"BTC": [100.0] * 120}, funding or {}, volume) if after is None else after.market
+        )
         self.clock = clock or (SimClock(T0) if after is None else after.clock)
         self.sim = (
             SimExchange("paper", self.market, COINS, costs, seed=seed, clock=self.clock) if after is None else after.sim
@@ -167,7 +170,7 @@ class SmallArena:
         self.feed = Feed(self.market, self.exchange)
         self.account = AccountId("paper")
         limits = {TraderId(name): trader.limits for name, trader in self._terms.items()}
-        self.gateway = Gateway(self.account, self.exchange, self.recorder, COINS, limits, self.feed.look, halted)
+        self.gateway = Gateway(self.account, self.exchange, self.recorder, COINS, limits, self.feed.look, switch)
         self.desks = {
             name: self._desk(name, trader, account_limits or AccountLimits(), max_account_age_ms)
             for name, trader in self._terms.items()
@@ -280,7 +283,9 @@ class SmallArena:
 
     def orders(self, trader: str | None = None) -> list[r.Intended]:
         """The intents that are orders."""
-        return [intended for intended in self.records(r.Intended, trader) if intended.cause not in ("leverage", "cancel")]
+        return [
+            intended for intended in self.records(r.Intended, trader) if intended.cause not in ("leverage", "cancel")
+        ]
 
     def outcomes(self, trader: str) -> list[str]:
         """How the trader's slots ended."""
@@ -374,7 +379,9 @@ def close(coin: str = "BTC", quantity: str | None = None) -> Decision:
 
 def _enter(coin: str, signal: Any, quantity: str, terms: Mapping[str, Any]) -> Decision:
     prices = {
-        {"stop": "stop_loss", "target": "profit_target"}.get(name, name): Decimal(value) if isinstance(value, str) else value
+        {"stop": "stop_loss", "target": "profit_target"}.get(name, name): Decimal(value)
+        if isinstance(value, str)
+        else value
         for name, value in terms.items()
     }
     return Decision(symbol=coin, signal=signal, quantity=Decimal(quantity), **prices)

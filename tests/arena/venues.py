@@ -1,6 +1,7 @@
 """Venues that misbehave: the simulated one behind a line that loses answers, repeats itself or says no."""
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 from engine.exchange.sim.exchange import SimExchange
 from engine.manager.ports import Capabilities
@@ -24,8 +25,18 @@ class Relay:
     def advance(self, now_ms: int) -> None:
         self.sim.advance(now_ms)
 
+    def skip(self, now_ms: int) -> None:
+        self.sim.skip(now_ms)
+
+    @property
+    def has_resting(self) -> bool:
+        return self.sim.has_resting
+
     async def submit(self, envelope: Envelope) -> OrderReport:
         return await self.sim.submit(envelope)
+
+    async def fence(self, envelope: Envelope) -> Literal["fenced", "consumed"] | None:
+        return await self.sim.fence(envelope)
 
     async def find(self, client_order_id: str) -> OrderReport | None:
         return await self.sim.find(client_order_id)
@@ -68,6 +79,21 @@ class Unbounded(RequestLost):
     """As ``RequestLost``, at a venue that promises nothing about how long a request may be under way."""
 
     capabilities = Capabilities()
+
+
+class Fenced(RequestLost):
+    """As ``RequestLost``, at a venue that bounds nothing but lets a nonce be used up."""
+
+    capabilities = Capabilities(nonce_fence=True)
+
+
+class FencedAnswerLost(AnswerLost):
+    """As ``AnswerLost``, at a venue whose status of orders nobody can read and whose nonces can be used up."""
+
+    capabilities = Capabilities(nonce_fence=True)
+
+    async def find(self, client_order_id: str) -> OrderReport | None:
+        return None
 
 
 class Stuttering(Relay):

@@ -69,7 +69,9 @@ def test_a_later_deposit_becomes_reserve_at_the_next_start() -> None:
 def test_other_strategies_leave_capital_where_it_is(strategy: str) -> None:
     allocation = Allocation(strategy=strategy, min_trades=None)  # type: ignore[arg-type]
 
-    assert targets(allocation, {ANN: Decimal(1), BOB: Decimal(1)}, {ANN: standing(RISING), BOB: standing(FALLING)}) == {}
+    assert (
+        targets(allocation, {ANN: Decimal(1), BOB: Decimal(1)}, {ANN: standing(RISING), BOB: standing(FALLING)}) == {}
+    )
 
 
 def test_the_better_sharpe_ratio_gets_more_up_to_the_cap_and_the_worse_keeps_the_floor() -> None:
@@ -151,12 +153,21 @@ def test_steps_below_the_hysteresis_do_not_happen() -> None:
 
 
 def test_a_transfer_does_not_change_a_trader_s_return() -> None:
-    arena = SmallArena({"ann": {0: buy(quantity="10"), 2: close()}, "bob": {}}, {"BTC": [100.0, 100.0, 120.0, 120.0]}).play(3)
+    arena = SmallArena(
+        {"ann": {0: buy(quantity="10"), 2: close()}, "bob": {}}, {"BTC": [100.0, 100.0, 120.0, 120.0]}
+    ).play(3)
     before = net_asset_value(arena.ledger("ann"), arena.equity("ann"))
     equity = arena.equity("ann")
 
     arena.recorder.say(
-        Transferred(account="paper", source="ann", target="reserve", usd=Decimal(5_000), source_equity_usd=equity, why="rebalance")
+        Transferred(
+            account="paper",
+            source="ann",
+            target="reserve",
+            usd=Decimal(5_000),
+            source_equity_usd=equity,
+            why="rebalance",
+        )
     )
 
     after = net_asset_value(arena.ledger("ann"), arena.equity("ann"))
@@ -186,7 +197,7 @@ def test_rebalancing_waits_for_its_interval() -> None:
         rebalance_all(arena.at(minute).arena, arena.account, BY_PERFORMANCE)
         counts.append(len(arena.records(Transferred)) - 3)
 
-    assert HOUR_MS == BY_PERFORMANCE.rebalance_ms
+    assert BY_PERFORMANCE.rebalance_ms == HOUR_MS
     assert counts[0] == counts[1] > 0
     assert arena.drifts() == []
 

@@ -80,7 +80,9 @@ def test_a_backtest_executes(what: str) -> None:
 
 
 def test_the_watch_closes_at_a_mark_beyond_the_stop_and_at_no_other() -> None:
-    arena = SmallArena({"ann": bracketed(stop="95", target="110")}, {"BTC": [(100.0, 120.0, 80.0, 100.0)] * 3}).observe()
+    arena = SmallArena(
+        {"ann": bracketed(stop="95", target="110")}, {"BTC": [(100.0, 120.0, 80.0, 100.0)] * 3}
+    ).observe()
     arena.slot("ann")
 
     arena.at(1.1).touch("BTC", "95.5").tick()
@@ -143,7 +145,9 @@ def leveraged(quantity: str) -> Trader:
 
 def test_a_virtual_account_below_maintenance_is_closed_out_and_frozen() -> None:
     """200 BTC at 100 are 20,000 USD; maintenance is an eightieth of that. At 96.2 the loss is 760 + 20 of fees."""
-    arena = SmallArena({"ann": leveraged("200"), "bob": {0: buy(quantity="5")}}, {"BTC": [(100.0, 100.0, 90.0, 90.0)] * 3})
+    arena = SmallArena(
+        {"ann": leveraged("200"), "bob": {0: buy(quantity="5")}}, {"BTC": [(100.0, 100.0, 90.0, 90.0)] * 3}
+    )
     arena.observe()
     for name in ("ann", "bob"):
         arena.slot(name)

@@ -7,8 +7,18 @@ import msgspec
 import pytest
 
 from engine.manager.fold import apply
-from engine.manager.record import KINDS, Entry, Record, RecordUnreadable, decode, encode, kind_of
-from engine.manager.record import Filled, Intended, SlotClosed
+from engine.manager.record import (
+    KINDS,
+    Entry,
+    Filled,
+    Intended,
+    Record,
+    RecordUnreadable,
+    SlotClosed,
+    decode,
+    encode,
+    kind_of,
+)
 from engine.manager.state import State
 from engine.model.decision import Decision
 from engine.model.order import Fill

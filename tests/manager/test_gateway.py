@@ -1,4 +1,4 @@
-"""The gateway: judges every intent by its own arithmetic, sends what is durable and only once, books what was filled."""
+"""The gateway: judges every intent by its own arithmetic, sends what is durable, and only once."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -8,18 +8,21 @@ import pytest
 
 from engine.backtest.driver import step
 from engine.exchange.sim.exchange import SimExchange
+from engine.manager.halt import MODES, Halt, Mode, NoSwitch
 from engine.manager.ports import ExchangeProvider
 from engine.manager.record import Filled, Reported
 from engine.manager.resolve import GRACE_MS, resolve
 from engine.model.ids import TraderId
 from engine.model.order import Envelope, Order, OrderReport, Rejected, Unresolved
 from tests.arena.small_arena import MINUTE_MS, T0, SmallArena, buy, close
-from tests.arena.venues import AnswerLost, Relay, RequestLost, Stuttering, Unbounded
+from tests.arena.venues import AnswerLost, Fenced, FencedAnswerLost, Relay, RequestLost, Stuttering, Unbounded
 
 FLAT = {"BTC": [100.0] * 10, "ETH": [10.0] * 10}
 
 
-def planted(arena: SmallArena, trader: str = "ann", cause: Any = "decision", leverage: int = 20, **terms: Any) -> OrderReport:
+def planted(
+    arena: SmallArena, trader: str = "ann", cause: Any = "decision", leverage: int = 20, **terms: Any
+) -> OrderReport:
     """What becomes of an intent that nobody planned and no rule judged."""
     known: dict[str, Any] = {"coin": "BTC", "side": "buy", "quantity": "1", "limit_price": "100", "style": "market_ioc"}
     fields = {**known, **terms}
@@ -93,19 +96,39 @@ def test_an_exit_reduces_and_never_turns_a_position_around(quantity: str, passes
     assert arena.held("ann") == (0 if passes else 10)
 
 
-def test_nothing_leaves_while_the_gateway_is_halted() -> None:
-    reasons: list[str] = []
-    arena = SmallArena(
-        {"ann": {0: buy(), 1: buy()}}, FLAT, halted=lambda: reasons[-1] if reasons else None
-    ).observe()
+class Switch(NoSwitch):
+    """A kill switch in memory."""
+
+    halt: Halt | None = None
+
+    def read(self) -> Halt | None:
+        return self.halt
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_nothing_that_opens_leaves_under_a_halt(mode: Mode) -> None:
+    switch = Switch()
+    arena = SmallArena({"ann": {0: buy(), 1: buy()}}, FLAT, switch=switch).observe()
     arena.slot("ann")
-    reasons.append("another engine has taken over")
+    switch.halt = Halt(mode=mode, reason="fire drill", by="ops", since_ms=0)
 
     closed = arena.at(1).slot("ann")
 
     assert (closed.outcome, closed.why) == ("acted", "BTC rejected: gateway")
-    assert arena.records(Reported)[-1].report == Rejected(code="gateway", detail=f"halted: {reasons[0]}")
+    expected = Rejected(code="gateway", detail=f"halted ({mode}) by ops: fire drill")
+    assert arena.records(Reported)[-1].report == expected
     assert arena.held("ann") == arena.venue_holds() == 1
+
+
+def test_what_closes_leaves_under_a_halt() -> None:
+    switch = Switch()
+    arena = SmallArena({"ann": {0: buy(), 1: [close()]}}, FLAT, switch=switch).observe()
+    arena.slot("ann")
+    switch.halt = Halt(mode="no_opens", reason="fire drill", by="ops", since_ms=0)
+
+    arena.at(1).slot("ann")
+
+    assert arena.held("ann") == arena.venue_holds() == 0
 
 
 class Log:
@@ -206,12 +229,13 @@ def test_an_order_that_the_venue_does_not_know_is_given_up_only_when_it_can_no_l
     assert until_ms == T0 + 10_000
     last_ms = until_ms + GRACE_MS - T0
 
-    left = [step(resolve(arena.at(ms / MINUTE_MS).gateway, arena.recorder)) for ms in (5_000, last_ms, last_ms + 1)]
+    asked_ms = (5_000, last_ms, last_ms + 1, last_ms + 2)
+    left = [step(resolve(arena.at(ms / MINUTE_MS).gateway, arena.recorder)) for ms in asked_ms]
 
-    assert left == [1, 1, 0]
-    assert arena.records(Reported)[-1].report == Rejected(
-        code="never_accepted", detail="unknown to the venue after its validity ended"
-    )
+    assert left == [1, 1, 1, 0]
+    report = arena.records(Reported)[-1].report
+    assert isinstance(report, Rejected)
+    assert report.code == "never_accepted"
     assert arena.state.accounts[arena.account].intents == {}
     assert arena.fills() == []
 
@@ -225,6 +249,30 @@ def test_at_a_venue_that_bounds_nothing_an_unknown_order_stays_open() -> None:
     left = step(resolve(arena.at(9).gateway, arena.recorder))
 
     assert left == 1
+
+
+def test_a_used_up_nonce_proves_at_once_that_an_order_can_never_be() -> None:
+    venues: list[Fenced] = []
+    arena = SmallArena({"ann": {0: buy()}}, FLAT, venue=kept(venues, Fenced)).observe()
+    venues[0].losing = True
+    arena.slot("ann")
+
+    left = step(resolve(arena.gateway, arena.recorder))
+
+    assert (left, arena.records(Reported)[-1].evidence) == (0, "nonce fence")
+    assert arena.venue_holds() == 0
+
+
+def test_a_nonce_that_was_used_proves_nothing_and_the_fills_decide() -> None:
+    venues: list[FencedAnswerLost] = []
+    arena = SmallArena({"ann": {0: buy()}}, FLAT, venue=kept(venues, FencedAnswerLost)).observe()
+    venues[0].losing = True
+    arena.slot("ann")
+
+    step(resolve(arena.gateway, arena.recorder))
+
+    assert arena.held("ann") == arena.venue_holds() == 1
+    assert all(not isinstance(said.report, Rejected) for said in arena.records(Reported))
 
 
 def kept(venues: list[Any], kind: Callable[[SimExchange], Any]) -> Callable[[SimExchange], ExchangeProvider]:

@@ -1,10 +1,10 @@
 """Start-up: slots that were left open or missed get their one outcome, leverage is the engine's, refusals are told."""
 
 import pytest
+from msgspec.structs import replace
 
 from engine.manager.record import Incident, Intended, SlotClosed, SlotOpened
 from engine.model.order import SetLeverage
-from msgspec.structs import replace
 from tests.arena.small_arena import LOOSE, MINUTE_MS, T0, Scripted, SmallArena, Trader, buy
 
 

@@ -86,7 +86,9 @@ def write_arena(folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = 
         "llm": {},
         "executor": {"exec_guards": UNGUARDED},
         "exchange": {
-            "providers": {"paper_trading": {"max_account_notional_usd": 10_000_000, "max_coin_notional_usd": 10_000_000}}
+            "providers": {
+                "paper_trading": {"max_account_notional_usd": 10_000_000, "max_coin_notional_usd": 10_000_000}
+            }
         },
         "market": {"providers": {"synthetic": {"bar_interval": "1s", "coins": ["BTC", "ETH", "SOL"]}}},
         "manager": {"traders": TRADERS, "monitoring": {"update_interval": "1s"}},

@@ -55,7 +55,7 @@ def running(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     tail = Tail(journal_of(config))
     process = start("run", "--config", config, log=log)
     try:
-        tail.wait_for(b'"kind":"SlotClosed"', process, 1)
+        tail.wait_for(b'"kind":"SlotOpened"', process, 1)
         yield process
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0, log.read_text()

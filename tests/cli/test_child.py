@@ -1,0 +1,39 @@
+"""The API beside the engine: its address is printed, it ends with the engine, and the engine can do without it."""
+
+import re
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from engine.cli.child import api_process
+
+
+def config(folder: Path, port: int) -> Path:
+    path = folder / "nof0.yaml"
+    path.write_text(f"DataPath: data\nPort: {port}\n")
+    return path
+
+
+def test_the_address_and_a_place_to_look_at_are_printed_before_the_engine_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with api_process(config(tmp_path, port=0)):
+        address = re.search(r"look at (http://127\.0\.0\.1:\d+/api/leaderboard)\n", capsys.readouterr().out)
+        assert address is not None
+        found = httpx.get(address[1], trust_env=False).json()
+
+    assert found == {"leaderboard": []}
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(address[1], trust_env=False)
+
+
+def test_the_engine_goes_on_where_the_port_is_taken(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        with api_process(config(tmp_path, port)):
+            said = capfd.readouterr().err
+
+    assert f"cannot listen on 127.0.0.1 port {port}" in said
+    assert "the API ended with exit code 1; the engine goes on without it" in said
