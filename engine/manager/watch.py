@@ -127,9 +127,7 @@ def _mark(arena: Arena, desk: Desk, now_ms: int) -> None:
             equity_usd=equity,
             unrealized_usd=unrealized_total_usd(account, marks.__getitem__),
             margin_used_usd=margin_used_usd(account, marks.__getitem__),
-            nav=float(net_asset_value(account, equity))
-            if account.units > 0
-            else arena.state.traders[desk.trader].standing.nav,
+            nav=float(net_asset_value(account, equity)) if account.units > 0 else standing.nav,
             prices=marks,
         ),
         desk.trader,

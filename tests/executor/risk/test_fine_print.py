@@ -193,6 +193,12 @@ def test_a_pending_order_on_a_coin_and_a_new_one_share_a_place() -> None:
     assert outcome(a_proposal("SOL", "100"), context) == "max_positions"
 
 
+def test_adding_needs_no_place_even_when_there_are_too_many_positions() -> None:
+    context = a_context(a_position("BTC", "1"), a_position("ETH", "1"), limits=with_limits(max_positions=1))
+
+    assert outcome(a_proposal(held="1"), context) == "approved"
+
+
 def test_an_isolated_position_ties_up_margin_by_its_entry_and_a_pending_order_at_its_worst() -> None:
     # One coin entered at 50 USD and one bought at 100 USD: 150 USD at 10x, 0.15 % of equity.
     cheap = replace(a_position("BTC", "1"), cost_usd=Decimal(50), mode="isolated")
