@@ -35,9 +35,12 @@ class Inbox:
         """The waiting requests, oldest name first; what cannot be read comes back as its answer. Taken files go."""
         found: list[Command | Answer] = []
         for path in sorted(self.folder.glob("*.request.json")):
-            request = path.name.removesuffix(".request.json")
-            found.append(_read(path, request))
-            path.unlink()
+            try:
+                request = _read(path, path.name.removesuffix(".request.json"))
+                path.unlink()
+            except FileNotFoundError:  # withdrawn meanwhile, and whoever asked was told that nothing was done
+                continue
+            found.append(request)
         return found
 
     def answer(self, answer: Answer) -> None:

@@ -114,7 +114,7 @@ def agenda(
 
 
 def _points(slots: Mask, desk: Desk, columns: Mapping[str, Columns]) -> list[Mask] | None:
-    """Points are named by the bar that closes; the slot is the open of the bar after it. The first bar is always one."""
+    """Points are named by the bar that closes; the slot is the open of the next one. The first bar is always one."""
     if isinstance(desk.decider, ModelDecider) or not bool(slots.all()):
         return None
     found = []

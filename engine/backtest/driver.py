@@ -211,7 +211,10 @@ class Driver:
             recorder.say(SlotClosed(slot_ms=slot_ms, outcome="skipped", why=why), desk.trader)
             return True
         closed = step(run_cycle(desk, slot_ms, recorder, self.arena.deployment, only))
-        return closed.outcome != "held" and (closed.outcome != "acted" or bool(closed.why))
+        if closed.outcome == "held" or (closed.outcome == "acted" and not closed.why):
+            intents = self.arena.state.accounts[desk.account].intents
+            return any(intent.trader == desk.trader for intent in intents.values())  # they may still be filled
+        return True
 
     def _inside(
         self,

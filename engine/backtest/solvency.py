@@ -21,9 +21,9 @@ class Solvency:
     """For one venue account and its traders: a promise that nobody is liquidated up to a bar. Rows index the span.
 
     From an anchor on, let r be the largest relative move of any coin up to the promised bar, m the highest maintenance
-    rate, E an account's equity, G its gross notional and N everything traded since. Whatever is held in between has lost
-    at most 2r of its value, and at most G + N is held, so that E - 2r(G + N) > m(1 + 2r)(G + N) keeps the account. The
-    promise therefore holds until the bar, or until N has used up the room, whichever comes first.
+    rate, E an account's equity, G its gross notional and N everything traded since. Whatever is held in between has
+    lost at most 2r of its value, and at most G + N is held, so that E - 2r(G + N) > m(1 + 2r)(G + N) keeps the account.
+    The promise therefore holds until the bar, or until N has used up the room, whichever comes first.
     """
 
     def __init__(self, arena: Arena, account: AccountId, bars: Mapping[str, Bars]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from engine.journal.chain import BODY_KIND, Frame, body_of, body_reference
 from engine.manager.record import Entry, decode
+from engine.model.ids import TraderId
 
 
 def entries(frames: Iterable[Frame], bodies: Callable[[str, bytes], None]) -> Iterator[Entry]:
@@ -12,4 +13,5 @@ def entries(frames: Iterable[Frame], bodies: Callable[[str, bytes], None]) -> It
         if frame.kind == BODY_KIND:
             bodies(body_reference(frame) or "", body_of(frame))
         else:
-            yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))
+            trader = None if frame.trader is None else TraderId(frame.trader)
+            yield Entry(seq=frame.seq, ts=frame.ts, trader=trader, record=decode(frame.kind, frame.data))

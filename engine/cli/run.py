@@ -207,7 +207,7 @@ class Engine:
         )
         if not plays:
             clock.go_live()
-        recorder.waits = False
+        recorder.waits, recorder.durable_now = False, journal.durable_now
         announce(assembly.arena, __version__, redacted_text(settings), terms_of(settings))
         close_left_open(assembly.arena)
         journal.durable_now(recorder.seq)

@@ -10,6 +10,7 @@ from engine.config.secret import Secret
 
 NO_POSTGRES = Refused("this version keeps everything in the journal; leave it as it is")
 NO_REDIS = Refused("this version caches in the process; leave it as it is")
+ONE_SET = Refused("everything is published as one set, and Long says when that is stale; leave it as it is")
 
 Environment = Literal["test", "dev", "prod"]
 
@@ -35,10 +36,10 @@ class CacheNode(Struct, frozen=True, kw_only=True):
 
 
 class TimeToLive(Struct, frozen=True, kw_only=True):
-    """How old published data of each kind may be, in seconds, before the API calls it stale."""
+    """How old published data may be, in seconds, before the API calls it stale: all of it is one set, so ``long_s``."""
 
-    short_s: Annotated[int, Number("s", at_least=1)] = field(name="Short", default=10)
-    medium_s: Annotated[int, Number("s", at_least=1)] = field(name="Medium", default=60)
+    short_s: Annotated[int, Number("s", at_least=1), ONE_SET] = field(name="Short", default=10)
+    medium_s: Annotated[int, Number("s", at_least=1), ONE_SET] = field(name="Medium", default=60)
     long_s: Annotated[int, Number("s", at_least=1)] = field(name="Long", default=300)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 
 from msgspec import Struct
+from msgspec.structs import force_setattr
 
 from engine.executor.limits import AccountLimits, Limits
 from engine.model.account import Account
@@ -15,6 +16,9 @@ from engine.model.market import MarketSnapshot
 from engine.model.order import Side
 from engine.model.standing import Standing
 from engine.model.trade import Trade
+
+
+UNKNOWN = Decimal("NaN")
 
 
 class PendingOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -33,7 +37,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """One trader's view at one instant of a slot.
 
     ``coins`` are those it may trade and that have a fresh price. ``book`` and ``pending`` are the whole venue account:
-    they serve the account-wide caps and are never shown to a model. ``equity_usd`` is the trader's own.
+    they serve the account-wide caps and are never shown to a model. ``known_equity_usd`` is given where equity need not
+    be worked out from the marks.
     """
 
     trader: TraderId
@@ -44,7 +49,6 @@ class Context(Struct, frozen=True, kw_only=True):
     instruments: Mapping[str, Instrument]
     market: MarketSnapshot
     account: Account
-    equity_usd: Decimal
     plans: Mapping[str, ExitPlan]
     standing: Standing
     limits: Limits
@@ -52,3 +56,22 @@ class Context(Struct, frozen=True, kw_only=True):
     book: Book
     pending: tuple[PendingOrder, ...] = ()
     recent_trades: tuple[Trade, ...] = ()
+    known_equity_usd: Decimal | None = None
+
+    @property
+    def equity_usd(self) -> Decimal:
+        """The trader's own equity at the marks, worked out when first asked for; NaN where a mark is missing."""
+        if self.known_equity_usd is None:
+            force_setattr(self, "known_equity_usd", self._equity_usd())
+        assert self.known_equity_usd is not None, "worked out above"
+        return self.known_equity_usd
+
+    def _equity_usd(self) -> Decimal:
+        marks = self.market.marks
+        equity = self.account.cash_usd
+        for coin, position in self.account.positions.items():
+            mark = marks[coin]
+            if mark is None:
+                return UNKNOWN
+            equity += position.quantity * mark - position.cost_usd
+        return equity

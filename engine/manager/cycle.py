@@ -15,6 +15,7 @@ from engine.manager.plan import order_of, propose
 from engine.manager.record import Intended, Outcome, Planned, SlotClosed, SlotOpened
 from engine.manager.recorder import Recorder
 from engine.model.decision import Approved, Decision, Denied, Verdict
+from engine.model.ids import TraderId
 from engine.model.order import Accepted, Canceled, Order, OrderReport, Rejected, Unresolved
 
 
@@ -157,7 +158,9 @@ def _plan_record(
     )
 
 
-def _close(recorder: Recorder, trader: str, slot_ms: int, opened_ms: int, outcome: Outcome, why: str) -> SlotClosed:
+def _close(
+    recorder: Recorder, trader: TraderId, slot_ms: int, opened_ms: int, outcome: Outcome, why: str
+) -> SlotClosed:
     closed = SlotClosed(slot_ms=slot_ms, outcome=outcome, why=why, latency_ms=recorder.clock.now_ms() - opened_ms)
     recorder.say(closed, trader)
     return closed

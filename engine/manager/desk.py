@@ -9,7 +9,7 @@ from engine.executor.context import Context
 from engine.executor.limits import AccountLimits, Limits
 from engine.executor.ports import ChatModel, Strategy
 from engine.executor.prompt import PromptSet
-from engine.manager.feed import Feed, mark_of
+from engine.manager.feed import Feed, MarkMissing
 from engine.manager.gateway import Gateway
 from engine.manager.state import State
 from engine.model.account import Account
@@ -71,20 +71,18 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[
     trader = state.traders[desk.trader]
     account_state = state.accounts[desk.account]
     account = account_state.book.traders[desk.trader]
-    equity = account.cash_usd
-    for coin, position in account.positions.items():
-        equity += position.quantity * mark_of(snapshot, coin) - position.cost_usd
-    if not equity.is_finite():
-        raise Unlookable(f"equity:not finite ({equity})")
+    unpriced = snapshot.unpriced(account.positions)
+    if unpriced is not None:
+        raise MarkMissing(f"{unpriced} has no price at {now_ms}")
     coins = desk.coins if only is None else only
-    if isinstance(desk.decider, ModelDecider):
+    if type(desk.decider) is ModelDecider:
         oldest_ms = now_ms - desk.limits.max_snapshot_age_ms
         coins = tuple(
             coin for coin in coins if (found := snapshot.coin(coin)) is not None and found.price_ms >= oldest_ms
         )
     if desk.candidate_limit is not None and len(coins) > desk.candidate_limit:
         coins = candidates(coins, account, snapshot, desk.candidate_limit)
-    return Context(
+    context = Context(
         trader=desk.trader,
         slot_ms=slot_ms,
         now_ms=now_ms,
@@ -93,7 +91,6 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[
         instruments=desk.instruments,
         market=snapshot,
         account=account,
-        equity_usd=equity,
         plans=trader.plans,
         standing=trader.standing,
         limits=desk.limits,
@@ -102,6 +99,9 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[
         pending=state.pending(desk.account) if account_state.intents else (),
         recent_trades=trader.recent_trades,
     )
+    if type(desk.decider) is ModelDecider and not context.equity_usd.is_finite():
+        raise Unlookable(f"equity:not finite ({context.equity_usd})")
+    return context
 
 
 def candidates(coins: tuple[str, ...], account: Account, snapshot: MarketSnapshot, limit: int) -> tuple[str, ...]:

@@ -22,101 +22,97 @@ def apply(state: State, entry: r.Entry) -> State:
 
     The same entries in the same order give the same state, whoever folds them: a running engine, a restart, an audit.
     """
-    state.last_ts = entry.ts
-    _FOLD[type(entry.record)](state, entry, entry.record)
+    fold(state, entry.record, entry.ts, entry.trader)
     return state
 
 
-def _started(state: State, entry: r.Entry, record: r.Started) -> None:
+def fold(state: State, record: r.Record, ts: int, who: TraderId | None) -> None:
+    """Fold a record that was said at ``ts`` about a trader (``None``: the arena itself or the house)."""
+    state.last_ts = ts
+    _FOLD[type(record)](state, record, ts, who)
+
+
+def _started(state: State, record: r.Started, ts: int, who: TraderId) -> None:
     state.epoch = record.epoch
 
 
-def _configured(state: State, entry: r.Entry, record: r.Configured) -> None:
+def _configured(state: State, record: r.Configured, ts: int, who: TraderId) -> None:
     state.config = record.config
     state.config_version = record.version
     for terms in record.traders:
         trader = TraderId(terms.trader)
         account = AccountId(terms.account)
         if account not in state.accounts:
-            state.accounts[account] = AccountState(book=Book(account=account), fills_until_ms=entry.ts)
-            state.accounts[account].funded_until_ms = entry.ts
+            state.accounts[account] = AccountState(book=Book(account=account), fills_until_ms=ts)
+            state.accounts[account].funded_until_ms = ts
         known = state.traders.get(trader)
         if known is None:
             status: Status = "running" if terms.auto_start else "stopped"
-            standing = Standing(status=status, started_ms=entry.ts)
+            standing = Standing(status=status, started_ms=ts)
             state.traders[trader] = TraderState(terms=terms, standing=standing)
             state.accounts[account].book.traders[trader] = Account(trader=trader)
         else:
             known.terms = terms
 
 
-def _slot_opened(state: State, entry: r.Entry, record: r.SlotOpened) -> None:
-    trader = state.traders[TraderId(entry.trader or "")]
+def _slot_opened(state: State, record: r.SlotOpened, ts: int, who: TraderId) -> None:
+    trader = state.traders[who]
     trader.open_slot_ms = record.slot_ms
     trader.standing.last_slot_ms = record.slot_ms
     trader.standing.slots += 1
 
 
-def _slot_closed(state: State, entry: r.Entry, record: r.SlotClosed) -> None:
-    trader = state.traders[TraderId(entry.trader or "")]
+def _slot_closed(state: State, record: r.SlotClosed, ts: int, who: TraderId) -> None:
+    trader = state.traders[who]
     if trader.open_slot_ms == record.slot_ms:
         trader.open_slot_ms = None
-    last_ms = record.until_ms if record.until_ms is not None else record.slot_ms
-    trader.standing.last_slot_ms = max(trader.standing.last_slot_ms, last_ms)
+    last_ms = record.slot_ms if record.until_ms is None else record.until_ms
+    if last_ms > trader.standing.last_slot_ms:
+        trader.standing.last_slot_ms = last_ms
 
 
-def _answered(state: State, entry: r.Entry, record: r.Answered) -> None:
+def _answered(state: State, record: r.Answered, ts: int, who: TraderId) -> None:
     if record.cost_usd:
-        trader = TraderId(entry.trader or "")
-        book = state.account_of(trader).book
-        book.traders[trader] = with_model_cost(book.traders[trader], record.cost_usd)
+        book = state.account_of(who).book
+        book.traders[who] = with_model_cost(book.traders[who], record.cost_usd)
 
 
-def _intended(state: State, entry: r.Entry, record: r.Intended) -> None:
-    trader = TraderId(entry.trader or HOUSE)
-    account = state.accounts[AccountId(record.account)]
-    account.intents[record.client_order_id] = OpenIntent(
-        account=AccountId(record.account),
-        trader=trader,
-        client_order_id=record.client_order_id,
-        cause=record.cause,
-        reference=record.reference,
-        envelope=record.envelope,
-        leverage=record.leverage,
-        mode=record.mode,
-        plan=record.plan,
-    )
+def _intended(state: State, record: r.Intended, ts: int, who: TraderId | None) -> None:
+    trader = HOUSE if who is None else who
+    account = state.accounts[record.account]
+    name = record.client_order_id
+    account.intents[name] = OpenIntent(trader=trader, client_order_id=name, envelope=record.envelope)
     if type(record.envelope.action) is Order:
-        account.origins[record.client_order_id] = Origin(
+        account.origins[name] = Origin(
             trader=trader,
             reason=_REASONS[record.cause],
             leverage=record.leverage,
             mode=record.mode,
             plan=record.plan,
-            sent_ms=entry.ts,
+            sent_ms=ts,
         )
 
 
-def _reported(state: State, entry: r.Entry, record: r.Reported) -> None:
-    account = state.accounts[AccountId(record.account)]
+def _reported(state: State, record: r.Reported, ts: int, who: TraderId | None) -> None:
+    account = state.accounts[record.account]
     intent = account.intents.get(record.client_order_id)
     if intent is None:
         return
     match record.report:
-        case Unresolved():
+        case Accepted() as accepted:
             intent.reported = True
-            return
+            intent.unresolved = False
+            action = intent.envelope.action
+            if type(action) is SetLeverage:
+                account.leverage[action.coin] = action.leverage
+            if not accepted.resting:
+                _ended(account, intent, accepted.filled_quantity)
         case Rejected():
             _ended(account, intent, ZERO)
         case Canceled(filled_quantity=filled):
             _ended(account, intent, filled)
-        case Accepted(filled_quantity=filled, resting=resting):
+        case Unresolved():
             intent.reported = True
-            intent.unresolved = False
-            if isinstance(intent.envelope.action, SetLeverage):
-                account.leverage[intent.envelope.action.coin] = intent.envelope.action.leverage
-            if not resting:
-                _ended(account, intent, filled)
 
 
 def _ended(account: AccountState, intent: OpenIntent, filled: Decimal) -> None:
@@ -130,34 +126,36 @@ def _ended(account: AccountState, intent: OpenIntent, filled: Decimal) -> None:
             account.origins.pop(intent.client_order_id, None)
 
 
-def _filled(state: State, entry: r.Entry, record: r.Filled) -> None:
+def _filled(state: State, record: r.Filled, ts: int, who: TraderId | None) -> None:
     fill = record.fill
-    account = state.accounts[AccountId(record.account)]
-    account.fills_seen[fill.trade_id] = fill.time_ms
-    booked_ms = min(fill.time_ms, entry.ts)  # fills and hours are booked in the order of time
+    time_ms = fill.time_ms
+    account = state.accounts[record.account]
+    account.fills_seen[fill.trade_id] = time_ms
+    booked_ms = time_ms if time_ms < ts else ts  # fills and hours are booked in the order of time
     if booked_ms - account.funded_until_ms >= HOUR_MS:
         account.funded_until_ms = booked_ms - booked_ms % HOUR_MS
-    if fill.time_ms > account.fills_until_ms:
-        account.fills_until_ms = fill.time_ms
+    if time_ms > account.fills_until_ms:
+        account.fills_until_ms = time_ms
         if len(account.fills_seen) > FILLS_REMEMBERED:
             _forget_old_fills(account)
-    origin = account.origins.get(fill.client_order_id or "")
+    name = fill.client_order_id or ""
+    origin = account.origins.get(name)
     book = account.book
-    if origin is None and entry.trader is not None:
-        origin = _liquidation(book.traders[TraderId(entry.trader)], fill, entry.ts)
+    if origin is None and who is not None:
+        origin = _liquidation(book.traders[who], fill, ts)
     if origin is None or origin.trader == HOUSE:
         book.house, _ = with_fill(book.house, fill, leverage=account.leverage.get(fill.coin, 1))
         return
-    _fill_of_trader(state.traders[origin.trader], book, fill, origin, entry.ts)
-    intent = account.intents.get(fill.client_order_id or "")
+    _fill_of_trader(state.traders[origin.trader], book, fill, origin, ts)
+    intent = account.intents.get(name)
     if intent is None:
         return
-    intent.filled += fill.quantity
+    intent.filled = filled = intent.filled + fill.quantity if intent.filled else fill.quantity
     action = intent.envelope.action
-    if (intent.expected is not None and intent.filled >= intent.expected) or (
-        type(action) is Order and intent.filled >= action.quantity
+    if (intent.expected is not None and filled >= intent.expected) or (
+        type(action) is Order and filled >= action.quantity
     ):
-        del account.intents[intent.client_order_id]
+        del account.intents[name]
 
 
 def _liquidation(account: Account, fill: Fill, now_ms: int) -> Origin:
@@ -177,22 +175,19 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
     coin = fill.coin
     plan = origin.plan
     standing = trader.standing
-    name = TraderId(trader.terms.trader)
-    before = book.traders[name]
-    held = before.positions.get(coin)
-    after, _ = with_fill(before, fill, origin.leverage, origin.mode)
-    book.traders[name] = after
+    before = book.traders[origin.trader]
+    book.traders[origin.trader], _ = with_fill(before, fill, origin.leverage, origin.mode)
     trip, trade = follow(trader.trips.get(coin), fill, origin.leverage, origin.reason)
-    _new_day(standing, now_ms)
-    notional = fill.quantity * fill.price
-    standing.day_turnover_usd += notional
+    if now_ms // DAY_MS != standing.day:
+        _new_day(standing, now_ms)
+    standing.day_turnover_usd += fill.quantity * fill.price
     standing.day_fees_usd += fill.fee_usd
     if trip is None:
         del trader.trips[coin]
         trader.plans.pop(coin, None)
     else:
         trader.trips[coin] = trip
-        if trade is not None or held is None:
+        if trade is not None or coin not in before.positions:
             standing.day_opens += 1
             if plan is not None:
                 trader.plans[coin] = plan
@@ -211,7 +206,7 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
             standing.loss_streak += 1
 
 
-def _funded(state: State, entry: r.Entry, record: r.Funded) -> None:
+def _funded(state: State, record: r.Funded, ts: int, who: TraderId) -> None:
     account = state.accounts[AccountId(record.account)]
     account.funded_ms[record.coin] = record.time_ms
     account.funded_until_ms = max(account.funded_until_ms, record.time_ms - HOUR_MS)
@@ -226,18 +221,18 @@ def _funded(state: State, entry: r.Entry, record: r.Funded) -> None:
         book.house = with_funding(book.house, record.house_usd)
 
 
-def _liquidated(state: State, entry: r.Entry, record: r.Liquidated) -> None:
-    standing = state.traders[TraderId(entry.trader or "")].standing
+def _liquidated(state: State, record: r.Liquidated, ts: int, who: TraderId) -> None:
+    standing = state.traders[who].standing
     standing.status = "stopped"
     standing.reason = "liquidated"
 
 
-def _transferred(state: State, entry: r.Entry, record: r.Transferred) -> None:
+def _transferred(state: State, record: r.Transferred, ts: int, who: TraderId) -> None:
     book = state.accounts[AccountId(record.account)].book
     _move(book, record.source, -record.usd, record.source_equity_usd)
     _move(book, record.target, record.usd, record.target_equity_usd)
     if record.why == "rebalance":
-        state.transferred_ms = entry.ts
+        state.transferred_ms = ts
     for name in (record.source, record.target):
         trader = state.traders.get(TraderId(name))
         if trader is not None and trader.standing.day < 0:
@@ -256,12 +251,13 @@ def _move(book: Book, name: str, usd: Decimal, equity_before: Decimal) -> None:
         book.traders[trader] = with_transfer(book.traders[trader], usd, equity_before)
 
 
-def _marked(state: State, entry: r.Entry, record: r.Marked) -> None:
-    standing = state.traders[TraderId(entry.trader or "")].standing
-    _new_day(standing, entry.ts)
+def _marked(state: State, record: r.Marked, ts: int, who: TraderId) -> None:
+    standing = state.traders[who].standing
+    if ts // DAY_MS != standing.day:
+        _new_day(standing, ts)
     standing.nav = record.nav
     standing.peak_nav = max(standing.peak_nav, record.nav)
-    hour = entry.ts // HOUR_MS
+    hour = ts // HOUR_MS
     if hour != standing.nav_hour:
         standing.nav_hour = hour
         standing.nav_hourly.append(record.nav)
@@ -270,36 +266,34 @@ def _marked(state: State, entry: r.Entry, record: r.Marked) -> None:
 
 
 def _new_day(standing: Standing, now_ms: int) -> None:
-    day = now_ms // DAY_MS
-    if day != standing.day:
-        standing.day = day
-        standing.day_nav = standing.nav
-        standing.day_turnover_usd = ZERO
-        standing.day_fees_usd = ZERO
-        standing.day_opens = 0
+    standing.day = now_ms // DAY_MS
+    standing.day_nav = standing.nav
+    standing.day_turnover_usd = ZERO
+    standing.day_fees_usd = ZERO
+    standing.day_opens = 0
 
 
-def _priced(state: State, entry: r.Entry, record: r.Priced) -> None:
+def _priced(state: State, record: r.Priced, ts: int, who: TraderId) -> None:
     state.prices = record.prices
 
 
-def _incident(state: State, entry: r.Entry, record: r.Incident) -> None:
+def _incident(state: State, record: r.Incident, ts: int, who: TraderId) -> None:
     account = state.accounts.get(AccountId(record.account))
     if account is not None:
         account.incidents += 1
         account.alarms += 1 if record.severity == "critical" and record.what in TRIPPING else 0
 
 
-def _control(state: State, entry: r.Entry, record: r.Control) -> None:
-    if entry.trader is None:
+def _control(state: State, record: r.Control, ts: int, who: TraderId | None) -> None:
+    if who is None:
         state.halted = record.mode if record.command == "halt" else ""
         return
-    standing = state.traders[TraderId(entry.trader)].standing
+    standing = state.traders[who].standing
     standing.reason = record.reason
     match record.command:
         case "start" | "resume":
             standing.status = "running"
-            standing.pause_until_ms = 0
+            standing.pause_until_ms = ts  # what came before does not count against it again
             standing.loss_streak = 0
         case "pause":
             if record.until_ms is not None:
@@ -316,7 +310,7 @@ def _control(state: State, entry: r.Entry, record: r.Control) -> None:
             return
 
 
-def _nothing(state: State, entry: r.Entry, record: Any) -> None:
+def _nothing(state: State, record: Any, ts: int, who: TraderId | None) -> None:
     """Records that inform readers and change no state."""
 
 
@@ -347,7 +341,7 @@ def _forget_old_fills(account: AccountState) -> None:
     }
 
 
-_FOLD: dict[type[Any], Callable[[State, r.Entry, Any], None]] = {
+_FOLD: dict[type[Any], Callable[[State, Any, int, Any], None]] = {
     r.Started: _started,
     r.Stopped: _nothing,
     r.Configured: _configured,

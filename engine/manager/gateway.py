@@ -79,7 +79,7 @@ class Gateway:
     async def send(self, seq: int, intended: Intended, trader: TraderId) -> OrderReport:
         """Send an intent once it is durable, and record what the venue said and what it filled."""
         recorder = self._recorder
-        await recorder.durable(seq)
+        await recorder.intent_durable(seq)
         halt = self._switch.read()
         fault = self._fault(intended, trader)
         if halt is not None and fault is None and not self._reduces(intended, trader):

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from engine.model.decision import Decision, ExitPlan, Verdict
+from engine.model.ids import AccountId, TraderId
 from engine.model.order import Envelope, Fill, MarginMode, OrderReport, VenueAccount
 
 Cause = Literal["decision", "stop", "target", "liquidation", "operator", "leverage", "cancel"]
@@ -116,7 +117,7 @@ class Intended(Struct, frozen=True, kw_only=True, gc=False):
     opens is to end.
     """
 
-    account: str
+    account: AccountId
     client_order_id: str
     cause: Cause
     reference: str
@@ -129,7 +130,7 @@ class Intended(Struct, frozen=True, kw_only=True, gc=False):
 class Reported(Struct, frozen=True, kw_only=True, gc=False):
     """What the venue said about an intent, and on what evidence when the answer came late."""
 
-    account: str
+    account: AccountId
     client_order_id: str
     report: OrderReport
     evidence: str = ""
@@ -138,7 +139,7 @@ class Reported(Struct, frozen=True, kw_only=True, gc=False):
 class Filled(Struct, frozen=True, kw_only=True, gc=False):
     """One venue fill, the only source of positions and trades. The entry's trader is who ordered it (or the house)."""
 
-    account: str
+    account: AccountId
     fill: Fill
 
 
@@ -259,7 +260,7 @@ class Entry(Struct, frozen=True, kw_only=True, gc=False):
 
     seq: int
     ts: int
-    trader: str | None
+    trader: TraderId | None
     record: Record
 
 

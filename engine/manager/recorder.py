@@ -3,10 +3,11 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.clock import Clock
-from engine.manager.fold import apply
+from engine.manager.fold import apply, fold
 from engine.manager.ports import Journal, Sink
 from engine.manager.record import Entry, Record, encode, kind_of
 from engine.manager.state import State
+from engine.model.ids import TraderId
 
 
 class Recorder:
@@ -30,26 +31,36 @@ class Recorder:
         self.seq = 0
         self.waits = True  # False while history is played: nothing suspends, the driver syncs the journal itself
         self.snapshot_ms = -1  # the last instant whose market snapshot was stored
+        self.durable_now: Callable[[int], None] = _nothing_to_do  # for while ``waits`` is False
         self._journal = journal
         self._bodies = bodies
 
-    def say(self, record: Record, trader: str | None = None) -> int:
+    def say(self, record: Record, trader: TraderId | None = None) -> int:
         """Append, fold and show one record; its sequence number."""
         ts = self.clock.now_ms()
         if self._journal is None:
-            self.seq += 1
+            seq = self.seq + 1
         else:
-            self.seq = self._journal.append(kind_of(record), encode(record), ts, trader)
-        entry = Entry(seq=self.seq, ts=ts, trader=trader, record=record)
-        apply(self.state, entry)
-        for sink in self.sinks:
-            sink.entry(entry)
-        return self.seq
+            seq = self._journal.append(kind_of(record), encode(record), ts, trader)
+        self.seq = seq
+        fold(self.state, record, ts, trader)
+        if self.sinks:
+            entry = Entry(seq=seq, ts=ts, trader=trader, record=record)
+            for sink in self.sinks:
+                sink.entry(entry)
+        return seq
 
     async def durable(self, seq: int) -> None:
-        """Return once everything up to ``seq`` is on disk."""
+        """Return once everything up to ``seq`` is on disk; at once while history is played."""
         if self._journal is not None and self.waits:
             await self._journal.durable(seq)
+
+    async def intent_durable(self, seq: int) -> None:
+        """Return once an intent is on disk, also while history is played: the venue's own books are on disk too."""
+        if self.waits:
+            await self.durable(seq)
+        else:
+            self.durable_now(seq)
 
     def body(self, kind: str, data: bytes) -> str:
         """Store a shared body once; what to refer to it by (empty without a journal)."""
@@ -64,6 +75,10 @@ class Recorder:
     def keeps_bodies(self) -> bool:
         """Whether bodies are worth preparing."""
         return self._journal is not None
+
+
+def _nothing_to_do(seq: int) -> None:
+    """What a run without a journal on disk does to make a record durable."""
 
 
 def replay(entries: Iterator[Entry], state: State, sinks: Sequence[Sink] = ()) -> State:

@@ -52,8 +52,12 @@ class Scheduler:
         update_ms: int,
         allocations: dict[AccountId, Allocation],
         switch: KillSwitch | None = None,
+        watch_ms: int = WATCH_MS,
+        commands_ms: int = COMMANDS_MS,
     ) -> None:
         self.arena = arena
+        self._watch_ms = watch_ms
+        self._commands_ms = commands_ms
         self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._requests = requests
         self._publish = publish
@@ -149,7 +153,7 @@ class Scheduler:
                 observed_ms = now_ms
                 if drifts:
                     self._switch.trip("no_opens", f"{account}: the book and the venue differ", "engine", now_ms)
-            await clock.sleep_until(slot_at(now_ms, WATCH_MS) + WATCH_MS)
+            await clock.sleep_until(slot_at(now_ms, self._watch_ms) + self._watch_ms)
 
     async def _enforce(self, account: AccountId) -> None:
         """Say when a halt begins or ends, and close what it wants closed; incidents nobody caused trip it, too."""
@@ -193,7 +197,7 @@ class Scheduler:
                 answer = await obey(self.arena, request) if isinstance(request, Command) else request
                 self._requests.answer(answer)
                 log.info("command answered", request=answer.request, ok=answer.ok, detail=answer.detail)
-            await clock.sleep_until(clock.now_ms() + COMMANDS_MS)
+            await clock.sleep_until(clock.now_ms() + self._commands_ms)
 
     async def _drain(self) -> None:
         """Wait for cycles under way as long as a stop may take; what is left is interrupted at the next start."""

@@ -19,15 +19,9 @@ from engine.model.trade import CloseReason, Trade, Trip
 class OpenIntent(Struct, kw_only=True, gc=False):
     """An intent whose end the journal does not know yet. ``reported`` tells whether the venue answered at all."""
 
-    account: AccountId
     trader: TraderId
     client_order_id: str
-    cause: r.Cause
-    reference: str
     envelope: Envelope
-    leverage: int
-    mode: MarginMode
-    plan: ExitPlan | None
     filled: Decimal = ZERO
     expected: Decimal | None = None
     reported: bool = False

@@ -17,18 +17,18 @@ from engine.market.bars import (
     Stamps,
     empty_bars,
     extended_back,
-    price_of,
     recorded_part,
     resampled,
 )
 from engine.market.funding import Funding
 from engine.market.instruments import instrument_table
+from engine.market.prices import Prices
 from engine.market.recording import Recording, read_recording, recording_of_arrays
-from engine.market.series import CoinSeries, SeriesWindow, declarations
-from engine.market.snapshot import PricedSnapshot
-from engine.market.touch import Extremes, Touch, touch_inside, touched_price
+from engine.market.series import CoinSeries, declarations
+from engine.market.snapshot import HistorySnapshot, MetPrices, ShownMarks
+from engine.market.touch import Extremes, Touch, touch_inside
 from engine.model.instrument import Instrument
-from engine.model.market import Bar, CoinSnapshot, Column, MarketSnapshot, Quote
+from engine.model.market import Bar, CoinSnapshot, Column, Marks, Price, Quote
 
 AVERAGE_BARS = 20  # over which CoinSnapshot.volume_average is taken
 
@@ -57,15 +57,16 @@ class HistoryMarket:
         self._drawn = recording.drawn
         self._declared: dict[Column, int] = {}
         self._series = {coin: self._series_of(coin) for coin in self.coins}
-        self._opens = {coin: of_coin.open.data for coin, of_coin in bars.items()}
+        # after the last bar its close stays the price: one more row, so that it needs no case of its own
+        self._prices = {coin: Prices(np.append(of_coin.open, of_coin.close[-1])) for coin, of_coin in bars.items()}
+        self._whole = not any(np.isnan(of_coin.close).any() for of_coin in bars.values())
         self._closes = {coin: of_coin.close.data for coin, of_coin in bars.items()}
         self._volumes = {coin: of_coin.volume.data for coin, of_coin in bars.items()}
         self._averages: dict[str, memoryview] = {}
         self._turnover: dict[str, memoryview] = {}
         self._extremes: dict[str, Extremes] = {}
         self._touches: dict[str, Touch] = {}
-        self._instant_ms = -1  # of the prices kept in _instant: most readers ask for the same instant
-        self._instant: dict[str, tuple[Decimal | None, Decimal | None]] = {}
+        self._now: HistorySnapshot | None = None  # the last look: most readers ask for the same instant
 
     @classmethod
     def load(
@@ -107,40 +108,41 @@ class HistoryMarket:
         """Add columns to those that windows offer. Raises ``IndicatorError`` for one that cannot be had."""
         self._declared.update(declarations(columns, self.interval_ms, self.lacks))
 
-    def look(self, now_ms: int) -> MarketSnapshot:
+    def look(self, now_ms: int) -> HistorySnapshot:
         """The market at ``now_ms``; nothing of a coin is computed before it is asked for."""
-        touches = self._touches
-        return PricedSnapshot(
+        now = self._now
+        if now is not None and now.time_ms == now_ms:
+            return now
+        row = (now_ms - self._start_ms) // self.interval_ms
+        if row > self._count:
+            row = self._count
+        met = MetPrices(self._prices, row, now_ms, self._touches)
+        self._now = now = HistorySnapshot(
             now_ms,
             self.coins,
-            partial(self._assemble, now_ms, touches),
-            partial(self._window, now_ms),
-            partial(self._mark, now_ms, touches),
+            met if self._whole else ShownMarks(met, self._closes, row - 1),
+            met=met,
+            closed=row - 1,
+            price_ms=self._start_ms + row * self.interval_ms,
+            whole=self._whole,
+            series=self._series,
+            assembler=self,
         )
+        return now
 
     async def refresh(self, now_ms: int) -> None:
         """Nothing to fetch."""
 
-    def _window(self, now_ms: int, coin: str) -> SeriesWindow | None:
-        series = self._series.get(coin)
-        if series is None or now_ms < self._start_ms + self.interval_ms:
-            return None
-        return SeriesWindow(series, now_ms)
-
-    def _assemble(self, now_ms: int, touches: Mapping[str, Touch], coin: str) -> CoinSnapshot | None:
-        price = self._mark(now_ms, touches, coin)
-        if price is None:
-            return None
-        index = (now_ms - self._start_ms) // self.interval_ms
-        closed = min(index, self._count) - 1
-        mark = float(price)
+    def assemble(self, coin: str, price: Price, now_ms: int, closed: int) -> CoinSnapshot:
+        """Everything about a coin that costs this much, the last closed bar being in row ``closed`` (-1: none)."""
+        mark = float(price.mark)
         funding = self._funding.get(coin)
         rate = None if funding is None else funding.hourly(now_ms)
         return CoinSnapshot(
             coin=coin,
-            price_ms=self._start_ms + min(index, self._count) * self.interval_ms,
-            mark=price,
-            mid=price,
+            price_ms=price.price_ms,
+            mark=price.mark,
+            mid=price.mid,
             funding_rate=None if rate is None else Decimal(repr(rate)),
             volume=self._volumes[coin][closed] if closed >= 0 else None,
             volume_average=_known(self._average_volume(coin), closed),
@@ -148,36 +150,6 @@ class HistoryMarket:
             change_1h=self._change(coin, mark, now_ms - HOUR_MS),
             change_4h=self._change(coin, mark, now_ms - 4 * HOUR_MS),
         )
-
-    def _mark(self, now_ms: int, touches: Mapping[str, Touch], coin: str) -> Decimal | None:
-        """The price of a coin whose last closed bar is known too; ``None`` for a coin that is not recorded."""
-        if touches is not self._touches:
-            return self._price(coin, now_ms, touches)[0] if coin in self._closes else None
-        if now_ms != self._instant_ms:
-            self._instant_ms = now_ms
-            self._instant = {}
-        found = self._instant.get(coin)
-        if found is None:
-            if coin not in self._closes:
-                return None
-            found = self._instant[coin] = self._price(coin, now_ms, touches)
-        return found[0]
-
-    def _price(self, coin: str, now_ms: int, touches: Mapping[str, Touch]) -> tuple[Decimal | None, Decimal | None]:
-        """(what a look shows, what an order meets): a look wants the bar that closed last to be known, too."""
-        index = (now_ms - self._start_ms) // self.interval_ms
-        if index < 0:
-            return None, None
-        price = touched_price(touches[coin], now_ms) if coin in touches else None
-        if price is None:
-            value = self._opens[coin][index] if index < self._count else self._closes[coin][-1]
-            if value != value:
-                return None, None
-            price = price_of(value)
-        closed = min(index, self._count) - 1
-        if closed >= 0 and (close := self._closes[coin][closed]) != close:
-            return None, price
-        return price, price
 
     def _change(self, coin: str, mark: float, then_ms: int) -> float | None:
         """Change of the price since ``then_ms``, a fraction."""
@@ -207,18 +179,16 @@ class HistoryMarket:
 
         The volume is that of the last closed bar: that of the bar under way is not known yet.
         """
-        self._mark(now_ms, self._touches, coin)
-        price = self._instant[coin][1]
+        now = self.look(now_ms)
+        price = now.met[coin]
         if price is None:
             return None
-        closed = min((now_ms - self._start_ms) // self.interval_ms, self._count) - 1
-        volume = self._volumes[coin][closed] if closed >= 0 else 0.0
+        volume = self._volumes[coin][now.closed] if now.closed >= 0 else 0.0
         return Quote(price=price, bar_volume=volume if volume == volume else 0.0, bar_interval_ms=self.interval_ms)
 
-    def mark(self, coin: str, now_ms: int) -> Decimal | None:
-        """The price alone of what ``quote`` tells."""
-        self._mark(now_ms, self._touches, coin)
-        return self._instant[coin][1]
+    def marks(self, now_ms: int) -> Marks:
+        """The prices alone of what ``quote`` tells."""
+        return self.look(now_ms).met
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         """The bars that closed after ``after_ms`` and not later than ``until_ms``, oldest first."""
@@ -246,7 +216,7 @@ class HistoryMarket:
         open_ms = self._start_ms + index * self.interval_ms
         low, high = float(bars.low[index]), float(bars.high[index])
         touch = touch_inside(coin, price, at_ms, open_ms, self.interval_ms, low, high)
-        self._instant_ms = -1
+        self._now = None
         self._touches = {**self._touches, coin: touch}  # a new mapping: snapshots keep the one that they began with
 
     # For the driver, which is trusted not to read ahead

@@ -15,11 +15,10 @@ from engine.market.instruments import instrument_table
 from engine.market.lattice import TICK_MS
 from engine.market.recording import Recording
 from engine.market.series import CoinSeries, SeriesWindow, declarations
-from engine.market.snapshot import PricedSnapshot
 from engine.market.touch import Touch, touch_inside, touched_price
 from engine.market.world import PROFILES, World, gridded
 from engine.model.instrument import Instrument
-from engine.model.market import Bar, CoinSnapshot, Column, MarketSnapshot, Quote
+from engine.model.market import Bar, CoinSnapshot, Column, Found, GatheredSnapshot, Marks, MarketSnapshot, Quote
 
 LONGEST_BAR_MS = HOUR_MS
 BLOCK_BARS = 128  # bars are made in blocks, so that a value depends on its place and not on who asked first
@@ -89,7 +88,7 @@ class SyntheticMarket:
     def look(self, now_ms: int) -> MarketSnapshot:
         """The market at ``now_ms``; nothing of a coin is computed before it is asked for."""
         touches = self._touches
-        return PricedSnapshot(
+        return GatheredSnapshot(
             now_ms,
             self.coins,
             partial(self._assemble, now_ms, touches),
@@ -173,9 +172,9 @@ class SyntheticMarket:
         bars, closed = self._closed_bar(self._rows[coin], now_ms)
         return Quote(price=price, bar_volume=float(bars.volume[closed]), bar_interval_ms=self.interval_ms)
 
-    def mark(self, coin: str, now_ms: int) -> Decimal | None:
-        """The price alone of what ``quote`` tells."""
-        return self._mark(now_ms, self._touches, coin)
+    def marks(self, now_ms: int) -> Marks:
+        """The prices alone of what ``quote`` tells."""
+        return Found(partial(self._mark, now_ms, self._touches))
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         """The bars that closed after ``after_ms`` and not later than ``until_ms``, oldest first."""

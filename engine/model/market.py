@@ -1,11 +1,15 @@
 """What the market looks like at one instant: bars, columns of indicators, one snapshot for all traders."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
+from typing import TypeVar
 
 from msgspec import Struct
 
 NAN = float("nan")
+Value = TypeVar("Value")
 
 
 class Bar(Struct, frozen=True, kw_only=True, gc=False):
@@ -19,7 +23,7 @@ class Bar(Struct, frozen=True, kw_only=True, gc=False):
     volume: float
 
 
-class Column(Struct, frozen=True, gc=False):
+class Column(Struct, frozen=True, gc=False, cache_hash=True):
     """The name of one column of numbers over the closed bars of a coin.
 
     ``indicator`` is one of ``engine.indicators.INDICATORS`` (``ema``, ``rsi``, ``atr``, ``macd``, ``macd_signal``,
@@ -54,10 +58,10 @@ class Window:
         return [float(value) for value in self._columns[column][start : self.index + 1]]
 
 
-class CoinSnapshot(Struct, frozen=True, kw_only=True):
-    """One coin at one instant. Prices in USD, the funding rate a fraction per hour, volume and open interest in coins.
+class Price(Struct, frozen=True, kw_only=True, gc=False):
+    """What one coin costs at one instant, in USD; ``price_ms`` is when ``mark`` was true.
 
-    ``price_ms`` is when ``mark`` was true. ``None`` means that the provider has no such number.
+    ``oracle`` ``None`` means that the provider has no such price.
     """
 
     coin: str
@@ -65,6 +69,14 @@ class CoinSnapshot(Struct, frozen=True, kw_only=True):
     mark: Decimal
     mid: Decimal
     oracle: Decimal | None = None
+
+
+class CoinSnapshot(Price, frozen=True, kw_only=True):
+    """One coin at one instant. The funding rate is a fraction per hour, volume and open interest are in coins.
+
+    ``None`` means that the provider has no such number.
+    """
+
     funding_rate: Decimal | None = None
     open_interest: float | None = None
     open_interest_average: float | None = None
@@ -83,40 +95,50 @@ class Quote(Struct, frozen=True, kw_only=True, gc=False):
     bar_interval_ms: int
 
 
-class MarketSnapshot:
-    """All coins at one instant; a coin is assembled when it is first asked for and stays the same afterwards."""
+Marks = Mapping[str, Decimal | None]
 
-    __slots__ = ("_build", "_coins", "_window", "coins", "time_ms")
 
-    def __init__(
-        self,
-        time_ms: int,
-        coins: tuple[str, ...],
-        build: Callable[[str], CoinSnapshot | None],
-        window: Callable[[str], Window | None],
-    ) -> None:
+class MarketSnapshot(ABC):
+    """All coins at one instant. What is known of a coin is found when it is first asked for and stays the same then.
+
+    ``marks[coin]`` is its mark price in USD, ``None`` where it has none; any name may be looked up.
+    """
+
+    __slots__ = ("coins", "marks", "time_ms")
+
+    def __init__(self, time_ms: int, coins: tuple[str, ...], marks: Marks) -> None:
         self.time_ms = time_ms
         self.coins = coins
-        self._build = build
-        self._window = window
-        self._coins: dict[str, CoinSnapshot | None] = {}
+        self.marks = marks
 
+    @abstractmethod
     def coin(self, coin: str) -> CoinSnapshot | None:
-        """The snapshot of a coin; ``None`` when the market has no usable price for it at this instant."""
-        if coin in self._coins:
-            return self._coins[coin]
-        found = self._build(coin)
-        self._coins[coin] = found
-        return found
+        """Everything about a coin; ``None`` when the market has no usable price for it at this instant."""
+
+    @abstractmethod
+    def window(self, coin: str) -> Window | None:
+        """The closed bars and indicator columns of a coin; ``None`` when there are no bars."""
+
+    def price(self, coin: str) -> Price | None:
+        """What a coin costs, without the rest; ``None`` when ``coin`` is."""
+        return self.coin(coin)
 
     def mark(self, coin: str) -> Decimal | None:
         """The mark price in USD; ``None`` when there is none."""
-        found = self.coin(coin)
-        return None if found is None else found.mark
+        return self.marks[coin]
 
-    def window(self, coin: str) -> Window | None:
-        """The closed bars and indicator columns of a coin; ``None`` when there are no bars."""
-        return self._window(coin)
+    def unpriced(self, coins: Iterable[str]) -> str | None:
+        """The first of the coins that has no mark; ``None`` when all have."""
+        marks = self.marks
+        for coin in coins:
+            if marks[coin] is None:
+                return coin
+        return None
+
+    def value(self, coin: str, column: Column) -> float:
+        """The value of a column at the last closed bar; NaN before it is warm, and for a coin without bars."""
+        window = self.window(coin)
+        return NAN if window is None else window.value(column)
 
     def __iter__(self) -> Iterator[CoinSnapshot]:
         """Every coin that has a price, in the order of ``coins``."""
@@ -126,9 +148,55 @@ class MarketSnapshot:
                 yield found
 
 
+class GatheredSnapshot(MarketSnapshot):
+    """A snapshot whose coins are built one by one, by a function of the provider."""
+
+    __slots__ = ("_coins", "_window")
+
+    def __init__(
+        self,
+        time_ms: int,
+        coins: tuple[str, ...],
+        build: Callable[[str], CoinSnapshot | None],
+        window: Callable[[str], Window | None],
+        mark: Callable[[str], Decimal | None] | None = None,
+    ) -> None:
+        """``mark`` tells the mark of a coin where that takes less than to build it."""
+        self._coins = Found(build)
+        self._window = window
+        super().__init__(time_ms, coins, Found(partial(_mark_of, self._coins) if mark is None else mark))
+
+    def coin(self, coin: str) -> CoinSnapshot | None:
+        """What the provider built."""
+        return self._coins[coin]
+
+    def window(self, coin: str) -> Window | None:
+        """What the provider has."""
+        return self._window(coin)
+
+
+class Found(dict[str, Value]):
+    """What a function says of each coin, asked once."""
+
+    __slots__ = ("_find",)
+
+    def __init__(self, find: Callable[[str], Value]) -> None:
+        super().__init__()
+        self._find = find
+
+    def __missing__(self, coin: str) -> Value:
+        found = self[coin] = self._find(coin)
+        return found
+
+
+def _mark_of(coins: Mapping[str, CoinSnapshot | None], coin: str) -> Decimal | None:
+    found = coins[coin]
+    return None if found is None else found.mark
+
+
 def snapshot_of(
     time_ms: int, coins: Sequence[CoinSnapshot], windows: Mapping[str, Window] | None = None
 ) -> MarketSnapshot:
     """A snapshot of coins that are at hand already, as a replay or a test has them."""
     by_coin = {found.coin: found for found in coins}
-    return MarketSnapshot(time_ms, tuple(by_coin), by_coin.get, (windows or {}).get)
+    return GatheredSnapshot(time_ms, tuple(by_coin), by_coin.get, (windows or {}).get)

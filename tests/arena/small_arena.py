@@ -15,9 +15,7 @@ from engine.clock import Clock, SimClock
 from engine.exchange.sim.exchange import SimExchange
 from engine.exchange.sim.settings import SimSettings
 from engine.executor import risk
-from engine.executor.context import Context
 from engine.executor.limits import AccountLimits, Limits
-from engine.executor.ports import Columns
 from engine.executor.prompt import prompt_columns
 from engine.manager import record as r
 from engine.manager.arena import Arena
@@ -27,7 +25,7 @@ from engine.manager.feed import Feed
 from engine.manager.fold import apply
 from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
-from engine.manager.ports import ExchangeProvider, Journal, Sink
+from engine.manager.ports import ExchangeProvider, Journal, MarketProvider, Sink
 from engine.manager.reconcile import Drift, compare
 from engine.manager.recorder import Recorder
 from engine.manager.startup import announce, close_left_open, recover
@@ -36,18 +34,18 @@ from engine.manager.watch import tick, watch_desk
 from engine.market.funding import Funding
 from engine.market.history import HistoryMarket
 from engine.model.account import Account, equity_usd
-from engine.model.decision import Decision, Denied
+from engine.model.decision import Denied
 from engine.model.ids import HOUSE, AccountId, TraderId
 from engine.model.instrument import Instrument, hyperliquid_instrument
-from engine.model.market import Column
-from engine.model.order import Fill, OrderStyle
+from engine.model.market import Column, MarketSnapshot, snapshot_of
+from engine.model.order import Fill, Order, OrderStyle
+from tests.arena.scripts import MINUTE_MS, T0, Script, Scripted
 
-MINUTE_MS = 60_000
 HOUR_MS = 60 * MINUTE_MS
-T0 = 1_760_918_400_000  # 2025-10-20 00:00 UTC, minute 0 of these tests
 ZERO = Decimal(0)
 
-Row = float | tuple[float, float, float, float]
+Row = Any  # a price, or (open, high, low, close)
+Amount = Any  # a Decimal, so declared that it can be compared with whole numbers
 Known = TypeVar("Known", bound=Struct)
 
 COINS: dict[str, Instrument] = {
@@ -80,28 +78,6 @@ STOPPED = replace(LOOSE, stop_loss_enabled=True)
 BRACKETED = replace(LOOSE, stop_loss_enabled=True, take_profit_enabled=True)
 
 
-class Scripted:
-    """A strategy that does what its script says: decisions by minute, none at the others."""
-
-    name = "scripted"
-    columns: tuple[Column, ...] = ()
-
-    def __init__(self, script: Mapping[int, Sequence[Decision] | Decision]) -> None:
-        self._script = {
-            minute: (decided,) if isinstance(decided, Decision) else tuple(decided)
-            for minute, decided in script.items()
-        }
-        self.asked: list[int] = []
-
-    def decide(self, context: Context) -> Sequence[Decision]:
-        minute = (context.slot_ms - T0) // MINUTE_MS
-        self.asked.append(minute)
-        return self._script.get(minute, ())
-
-    def points(self, coin: str, columns: Columns) -> None:
-        return None
-
-
 class Trader(Struct, frozen=True, kw_only=True):
     """One trader of a small arena; a mapping in its place is the script of one with the usual terms."""
 
@@ -114,6 +90,25 @@ class Trader(Struct, frozen=True, kw_only=True):
     order_expiry_ms: int | None = None
     isolated: bool = False
     coins: tuple[str, ...] | None = None
+
+
+class Darkened:
+    """A market in which one coin has no price."""
+
+    def __init__(self, market: MarketProvider, coin: str) -> None:
+        self._market = market
+        self._coin = coin
+        self.coins = market.coins
+        self.lacks = market.lacks
+
+    def declare(self, columns: Sequence[Column]) -> None:
+        self._market.declare(columns)
+
+    def look(self, now_ms: int) -> MarketSnapshot:
+        return snapshot_of(now_ms, [found for found in self._market.look(now_ms) if found.coin != self._coin])
+
+    async def refresh(self, now_ms: int) -> None:
+        await self._market.refresh(now_ms)
 
 
 class Entries:
@@ -131,7 +126,7 @@ class SmallArena:
 
     def __init__(
         self,
-        traders: Mapping[str, Trader | Mapping[int, Any]],
+        traders: Mapping[str, Trader | Script],
         prices: Mapping[str, Sequence[Row]] | None = None,
         *,
         costs: SimSettings = TEN_BPS,
@@ -143,6 +138,8 @@ class SmallArena:
         switch: KillSwitch | None = None,
         max_account_age_ms: int = 24 * HOUR_MS,
         seed: int = 1,
+        market: HistoryMarket | None = None,
+        from_ms: int = T0,
         clock: Clock | None = None,
         start: bool = True,
         sinks: Iterable[Sink] = (),
@@ -152,13 +149,16 @@ class SmallArena:
             name: trader if isinstance(trader, Trader) else Trader(decider=Scripted(trader))
             for name, trader in traders.items()
         }
-        self.market = (
-            market_of(prices or {"BTC": [100.0] * 120}, funding or {}, volume) if after is None else after.market
-        )
-        self.clock = clock or (SimClock(T0) if after is None else after.clock)
-        self.sim = (
-            SimExchange("paper", self.market, COINS, costs, seed=seed, clock=self.clock) if after is None else after.sim
-        )
+        self.market: HistoryMarket
+        self.clock: Any
+        self.sim: SimExchange
+        if after is not None:
+            self.market, self.clock, self.sim = after.market, after.clock, after.sim
+        else:
+            self.market = market or market_of(prices or {"BTC": [100.0] * 120}, funding or {}, volume)
+            self.clock = clock or SimClock(from_ms)
+            self.sim = SimExchange("paper", self.market, self.market.instruments, costs, seed=seed, clock=self.clock)
+        self.instruments = self.market.instruments
         self.exchange: ExchangeProvider = self.sim if venue is None else venue(self.sim)
         self.state = State() if after is None else refolded(after.entries)
         self.tally = Tally(self.state)
@@ -170,7 +170,9 @@ class SmallArena:
         self.feed = Feed(self.market, self.exchange)
         self.account = AccountId("paper")
         limits = {TraderId(name): trader.limits for name, trader in self._terms.items()}
-        self.gateway = Gateway(self.account, self.exchange, self.recorder, COINS, limits, self.feed.look, switch)
+        self.gateway = Gateway(
+            self.account, self.exchange, self.recorder, self.instruments, limits, self.feed.look, switch
+        )
         self.desks = {
             name: self._desk(name, trader, account_limits or AccountLimits(), max_account_age_ms)
             for name, trader in self._terms.items()
@@ -197,7 +199,7 @@ class SmallArena:
             decider=trader.decider,
             limits=trader.limits,
             account_limits=account_limits,
-            instruments=COINS,
+            instruments=self.instruments,
             feed=self.feed,
             gateway=self.gateway,
             order_style=trader.order_style,
@@ -232,16 +234,24 @@ class SmallArena:
 
     def play(self, until: int, **options: Any) -> "SmallArena":
         """Play the bars up to a minute as a backtest does; the arena itself."""
-        self.driver = Driver(self.arena, self.clock, HistoryTape(self.market), **options)  # type: ignore[arg-type]
-        self.driver.run(self.clock.now_ms(), T0 + until * MINUTE_MS)
+        return self.play_until(T0 + until * MINUTE_MS, **options)
+
+    def play_until(self, to_ms: int, **options: Any) -> "SmallArena":
+        """Play the bars up to an instant as a backtest does; the arena itself."""
+        self.driver = Driver(self.arena, self.clock, HistoryTape(self.market), **options)
+        self.driver.run(self.clock.now_ms(), to_ms)
         return self
 
     def at(self, minute: float) -> "SmallArena":
         """Let time pass to a minute without anybody deciding; the arena itself."""
         now_ms = T0 + int(minute * MINUTE_MS)
-        self.clock.set(now_ms)  # type: ignore[attr-defined]
+        self.clock.set(now_ms)
         self.sim.advance(now_ms)
         return self
+
+    def say(self, record: r.Record, trader: str | None = None) -> None:
+        """Have a record said that nothing here would say."""
+        self.recorder.say(record, None if trader is None else TraderId(trader))
 
     def observe(self) -> "SmallArena":
         """Read the venue account, so that the next look knows it; the arena itself."""
@@ -266,6 +276,12 @@ class SmallArena:
         self.feed.forget()
         return self
 
+    def darken(self, coin: str) -> "SmallArena":
+        """From now on the feed has no price of this coin, though the venue has; the arena itself."""
+        self.feed.market = Darkened(self.feed.market, coin)
+        self.feed.forget()
+        return self
+
     # What came of it
 
     @property
@@ -286,6 +302,11 @@ class SmallArena:
         return [
             intended for intended in self.records(r.Intended, trader) if intended.cause not in ("leverage", "cancel")
         ]
+
+    def sent(self, trader: str | None = None) -> list[Order]:
+        """What these intents are to send."""
+        actions = [intended.envelope.action for intended in self.orders(trader)]
+        return [action for action in actions if isinstance(action, Order)]
 
     def outcomes(self, trader: str) -> list[str]:
         """How the trader's slots ended."""
@@ -313,16 +334,16 @@ class SmallArena:
         book = self.state.accounts[self.account].book
         return book.house if trader == HOUSE else book.traders[TraderId(trader)]
 
-    def held(self, trader: str, coin: str = "BTC") -> Decimal:
+    def held(self, trader: str, coin: str = "BTC") -> Amount:
         """What an account holds of a coin, signed."""
         position = self.ledger(trader).positions.get(coin)
         return ZERO if position is None else position.quantity
 
-    def venue_holds(self, coin: str = "BTC") -> Decimal:
+    def venue_holds(self, coin: str = "BTC") -> Amount:
         """What the venue says is held of a coin, signed."""
         return sum((held.quantity for held in self.sim.snapshot().positions if held.coin == coin), ZERO)
 
-    def equity(self, trader: str) -> Decimal:
+    def equity(self, trader: str) -> Amount:
         """A trader's equity at the current marks."""
         snapshot = self.market.look(self.clock.now_ms())
         return equity_usd(self.ledger(trader), lambda coin: snapshot.mark(coin) or Decimal("NaN"))
@@ -357,31 +378,3 @@ def refolded(entries: Iterable[r.Entry]) -> State:
         record = r.decode(r.kind_of(entry.record), r.encode(entry.record))
         apply(state, r.Entry(seq=entry.seq, ts=entry.ts, trader=entry.trader, record=record))
     return state
-
-
-# Decisions
-
-
-def buy(coin: str = "BTC", quantity: str = "1", **terms: Any) -> Decision:
-    """Enter long."""
-    return _enter(coin, "buy_to_enter", quantity, terms)
-
-
-def sell(coin: str = "BTC", quantity: str = "1", **terms: Any) -> Decision:
-    """Enter short."""
-    return _enter(coin, "sell_to_enter", quantity, terms)
-
-
-def close(coin: str = "BTC", quantity: str | None = None) -> Decision:
-    """Close, all of it unless a quantity is given."""
-    return Decision(symbol=coin, signal="close", quantity=None if quantity is None else Decimal(quantity))
-
-
-def _enter(coin: str, signal: Any, quantity: str, terms: Mapping[str, Any]) -> Decision:
-    prices = {
-        {"stop": "stop_loss", "target": "profit_target"}.get(name, name): Decimal(value)
-        if isinstance(value, str)
-        else value
-        for name, value in terms.items()
-    }
-    return Decision(symbol=coin, signal=signal, quantity=Decimal(quantity), **prices)

@@ -16,19 +16,8 @@ from engine.executor.limits import Limits
 from engine.journal.inline import BufferedJournal
 from engine.journal.memory import MemoryJournal
 from engine.manager.record import Filled, Marked, SlotClosed
-from tests.arena.small_arena import (
-    HOUR_MS,
-    LOOSE,
-    MINUTE_MS,
-    STOPPED,
-    T0,
-    TEN_BPS,
-    Scripted,
-    SmallArena,
-    Trader,
-    buy,
-    close,
-)
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, close
+from tests.arena.small_arena import HOUR_MS, LOOSE, STOPPED, TEN_BPS, SmallArena, Trader
 from tests.backtest.crossing import Crossing, walk
 
 REAL = SimSettings(initial_balance_usd=Decimal(100_000), latency_ms=0)  # with spread, impact, participation and funding
@@ -113,7 +102,7 @@ def test_what_comes_later_changes_nothing_before(stop: str | None, seed: int) ->
     prices = {"BTC": walk(seed, 600), "ETH": walk(seed + 1, 600, 10.0)}
     others = {}
     for coin, rows in prices.items():
-        opened = rows[300][0]  # type: ignore[index]
+        opened = rows[300][0]
         other = [(opened, opened * 1.5, opened * 0.5, opened * 1.2), *walk(seed + 7, 299, opened * 1.2)]
         others[coin] = [*rows[:300], *other]
 

@@ -98,6 +98,16 @@ def test_a_secret_in_a_traceback_is_masked() -> None:
     assert "ValueError: cannot sign with ***" in str(lines(stream)[0]["exception"])
 
 
+def test_the_fields_of_messages_from_the_standard_library_are_shown_and_redacted_alike() -> None:
+    stream = io.StringIO()
+    logs.configure("info", json=True, stream=stream)
+
+    logging.getLogger("engine.journal").error("file not written", extra={"trader": "ann", "password": "open sesame"})
+
+    (line,) = lines(stream)
+    assert (line["event"], line["trader"], line["password"]) == ("file not written", "ann", "***")
+
+
 def test_prompts_and_replies_show_as_their_length_unless_asked_for() -> None:
     quiet, verbose = io.StringIO(), io.StringIO()
 

@@ -9,7 +9,7 @@ from engine.clock import SimClock
 from engine.exchange.sim.exchange import SimExchange
 from engine.exchange.sim.settings import SimSettings
 from engine.model.instrument import Instrument, MarginTier, hyperliquid_instrument
-from engine.model.market import Bar, Quote
+from engine.model.market import Bar, Found, Marks, Quote
 from engine.model.order import Accepted, Action, Fill, Order, OrderReport, OrderStyle, Side
 
 MINUTE_MS = 60_000
@@ -86,6 +86,9 @@ class Tape:
         return Quote(
             price=self.touched.get(coin, Decimal(repr(price))), bar_volume=bar.volume, bar_interval_ms=MINUTE_MS
         )
+
+    def marks(self, now_ms: int) -> Marks:
+        return Found(lambda coin: None if (quote := self.quote(coin, now_ms)) is None else quote.price)
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:
         return [bar for bar in self.bars.get(coin, []) if after_ms < bar.open_ms + MINUTE_MS <= until_ms]

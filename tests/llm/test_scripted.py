@@ -28,7 +28,7 @@ def prompt(mark: str = "110000", positions: Any = None, **changes: Any) -> tuple
             {"BTC": window("BTC", float(mark)), "ETH": window("ETH", 4_200.0)},
         ),
         account=Account(trader=ANN, capital_usd=Decimal(10_000), units=Decimal(10_000), positions=positions or {}),
-        equity_usd=Decimal(10_000),
+        known_equity_usd=Decimal(10_000),
         plans={},
         standing=Standing(),
         **changes,

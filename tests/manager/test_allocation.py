@@ -1,6 +1,7 @@
 """Allocation: what traders start with, when capital moves afterwards, and that nothing but free cash ever does."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,8 @@ from engine.manager.record import Transferred
 from engine.model.account import Account, net_asset_value
 from engine.model.ids import TraderId
 from engine.model.standing import Standing
-from tests.arena.small_arena import HOUR_MS, Scripted, SmallArena, Trader, buy, close
+from tests.arena.scripts import Scripted, buy, close
+from tests.arena.small_arena import HOUR_MS, SmallArena, Trader
 
 ANN, BOB = TraderId("ann"), TraderId("bob")
 BY_PERFORMANCE = Allocation(strategy="performance_based", min_trades=None)
@@ -26,8 +28,8 @@ def standing(nav: list[float], trades: int = 10) -> Standing:
 def test_traders_get_their_capital_out_of_what_the_venue_holds_and_the_rest_is_reserve() -> None:
     arena = SmallArena({"ann": Trader(decider=Scripted({}), capital_usd=Decimal(30_000)), "bob": {}})
 
-    moves = [(moved.source, moved.target, moved.usd, moved.why) for moved in arena.records(Transferred)]
-    book = arena.state.accounts[arena.account].book
+    moves: Any = [(moved.source, moved.target, moved.usd, moved.why) for moved in arena.records(Transferred)]
+    book: Any = arena.state.accounts[arena.account].book
     assert moves == [
         ("venue", "reserve", 100_000, "deposit"),
         ("reserve", "ann", 30_000, "inception"),
@@ -75,7 +77,7 @@ def test_other_strategies_leave_capital_where_it_is(strategy: str) -> None:
 
 
 def test_the_better_sharpe_ratio_gets_more_up_to_the_cap_and_the_worse_keeps_the_floor() -> None:
-    """Ann's ratio is far above 10, bob's far below -1: weights 11 and 0.01. Half is the cap, two hundredths the floor."""
+    """Ann's ratio is far above 10, bob's far below -1: weights 11 and 0.01. Half is the cap, 2 % the floor."""
     equities = {ANN: Decimal(10_000), BOB: Decimal(10_000)}
     standings = {ANN: standing(RISING), BOB: standing(FALLING)}
 
@@ -114,7 +116,7 @@ def two_traders() -> SmallArena:
     return SmallArena({"ann": {}, "bob": {}})
 
 
-def moved(arena: SmallArena, wanted: dict[TraderId, int], free: dict[TraderId, int]) -> list[tuple[str, str, Decimal]]:
+def moved(arena: SmallArena, wanted: dict[TraderId, int], free: dict[TraderId, int]) -> Any:
     """What a rebalancing moves between two traders of 10,000 USD each."""
     before = len(arena.records(Transferred))
     rebalance(
@@ -159,7 +161,7 @@ def test_a_transfer_does_not_change_a_trader_s_return() -> None:
     before = net_asset_value(arena.ledger("ann"), arena.equity("ann"))
     equity = arena.equity("ann")
 
-    arena.recorder.say(
+    arena.say(
         Transferred(
             account="paper",
             source="ann",
@@ -207,8 +209,7 @@ def test_nothing_moves_while_a_price_is_missing() -> None:
     arena.slot("ann")
     for name, nav in ((ANN, RISING), (BOB, FALLING)):
         arena.state.traders[name].standing.nav_hourly = list(nav)
-    arena.market.arrays("BTC").open[3] = arena.market.arrays("BTC").close[3] = float("nan")
 
-    rebalance_all(arena.at(2).arena, arena.account, BY_PERFORMANCE)
+    rebalance_all(arena.at(2).darken("BTC").arena, arena.account, BY_PERFORMANCE)
 
     assert len(arena.records(Transferred)) == 3

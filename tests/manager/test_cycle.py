@@ -10,7 +10,8 @@ from engine.executor.ports import ModelUnavailable
 from engine.manager.record import Answered, Control, Filled, Intended, Planned, Reported, SlotClosed, SlotOpened
 from engine.model.decision import Approved, Denied
 from tests.arena.chat import Speaker, a_buy, model_decider, says
-from tests.arena.small_arena import LOOSE, MINUTE_MS, STOPPED, T0, Scripted, SmallArena, Trader, buy, close, sell
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, close, sell
+from tests.arena.small_arena import LOOSE, STOPPED, SmallArena, Trader
 
 HOLD = {"symbol": "BTC", "signal": "hold", "confidence": 0.5}
 FLAT = {"BTC": [100.0] * 10, "ETH": [10.0] * 10}
@@ -196,7 +197,7 @@ def test_a_trader_that_is_halted_while_its_model_thinks_sends_nothing_any_more(c
     arena = with_model(model)
 
     def halted_meanwhile() -> bytes:
-        arena.recorder.say(Control(command=command, reason="", by="test"), "ann")  # type: ignore[arg-type]
+        arena.say(Control(command=command, reason="", by="test"), "ann")  # type: ignore[arg-type]
         arena.watch("ann")
         return says(a_buy())
 
@@ -218,7 +219,7 @@ def test_a_flip_whose_opening_is_denied_still_closes() -> None:
 
     assert (closed.outcome, closed.why) == ("acted", "BTC denied: confidence")
     assert [type(verdict) for verdict in arena.records(Planned)[-1].verdicts] == [Denied, Approved]
-    assert arena.orders("ann")[-1].envelope.action.quantity == 10
+    assert arena.sent("ann")[-1].quantity == 10
     assert arena.held("ann") == arena.venue_holds() == 0
 
 
@@ -267,6 +268,6 @@ def test_the_records_of_a_slot_name_the_same_order_throughout() -> None:
 
     names = [intended.client_order_id for intended in arena.orders("ann")]
     assert len(names) == len(dict.fromkeys(names)) == 4
-    assert [intended.envelope.action.client_order_id for intended in arena.orders("ann")] == names
+    assert [order.client_order_id for order in arena.sent("ann")] == names
     assert [filled.fill.client_order_id for filled in arena.records(Filled)] == names
     assert [reported.client_order_id for reported in arena.records(Reported, "ann")] == names

@@ -1,8 +1,10 @@
 """Exits: when a plan comes true and at what price, and what happens to positions without anybody deciding."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from engine.backtest.driver import step
 from engine.manager.control import Command, obey
@@ -10,7 +12,8 @@ from engine.manager.exits import Hit, hit_at, hit_within
 from engine.manager.record import Incident, Liquidated, Transferred
 from engine.model.decision import ExitPlan
 from engine.model.position import Position
-from tests.arena.small_arena import BRACKETED, STOPPED, Scripted, SmallArena, Trader, buy, sell
+from tests.arena.scripts import Scripted, buy, sell
+from tests.arena.small_arena import BRACKETED, LOOSE, STOPPED, TEN_BPS, SmallArena, Trader
 
 LONG = Position(coin="BTC", quantity=Decimal(1), cost_usd=Decimal(100), leverage=1)
 SHORT = Position(coin="BTC", quantity=Decimal(-1), cost_usd=Decimal(-100), leverage=1)
@@ -18,7 +21,7 @@ LONG_PLAN = ExitPlan(stop_loss=Decimal(95), profit_target=Decimal(110))
 SHORT_PLAN = ExitPlan(stop_loss=Decimal(105), profit_target=Decimal(90))
 
 # (position, plan, open, low, high) and what it comes to
-BARS = {
+BARS: dict[str, Any] = {
     "long, nothing": (LONG, LONG_PLAN, 100, "95.1", "109.9", None),
     "long, stop touched exactly": (LONG, LONG_PLAN, 100, "95", "101", ("stop", 95)),
     "long, target touched exactly": (LONG, LONG_PLAN, 100, "99", "110", ("target", 110)),
@@ -108,10 +111,6 @@ def test_a_stop_closes_its_own_trader_s_position_and_nobody_else_s() -> None:
 
 def test_a_stop_that_finds_little_liquidity_goes_on_until_the_position_is_gone() -> None:
     """Four coins a bar can be sold: ten take three bars."""
-    from msgspec.structs import replace
-
-    from tests.arena.small_arena import TEN_BPS
-
     thin = replace(TEN_BPS, max_participation_pct=Decimal(10))
     script = Scripted({minute: buy(quantity="4", stop="95") for minute in (0, 1)} | {2: buy(quantity="2", stop="95")})
     arena = SmallArena(
@@ -132,10 +131,6 @@ def test_a_stop_that_finds_little_liquidity_goes_on_until_the_position_is_gone()
 
 def leveraged(quantity: str) -> Trader:
     """A thousand dollars that carry up to 40 times as much."""
-    from msgspec.structs import replace
-
-    from tests.arena.small_arena import LOOSE
-
     return Trader(
         decider=Scripted({0: buy(quantity=quantity)}),
         limits=replace(LOOSE, major_coin_leverage=40),
@@ -144,7 +139,7 @@ def leveraged(quantity: str) -> Trader:
 
 
 def test_a_virtual_account_below_maintenance_is_closed_out_and_frozen() -> None:
-    """200 BTC at 100 are 20,000 USD; maintenance is an eightieth of that. At 96.2 the loss is 760 + 20 of fees."""
+    """200 BTC at 100 are 20,000 USD; maintenance is an eightieth of that. At 96.1 they lost 780, and 20 of fees."""
     arena = SmallArena(
         {"ann": leveraged("200"), "bob": {0: buy(quantity="5")}}, {"BTC": [(100.0, 100.0, 90.0, 90.0)] * 3}
     )
@@ -286,17 +281,15 @@ def test_a_command_that_cannot_be_followed_changes_nothing(verb: str, trader: st
 
 # Prices that are missing
 
-TWO_COINS = {"BTC": [100.0] * 5, "ETH": [(10.0, 10.0, 8.0, 10.0)] * 5}
+TWO_COINS: dict[str, Any] = {"BTC": [100.0] * 5, "ETH": [(10.0, 10.0, 8.0, 10.0)] * 5}
 
 
 def holding_two() -> SmallArena:
-    """Ann holds BTC and ETH, each with a stop; from minute 2 on BTC has no price."""
+    """Ann holds BTC and ETH, each with a stop; at minute 2 BTC has no price any more."""
     script = Scripted({0: [buy("BTC", "1", stop="95"), buy("ETH", "10", stop="9")]})
     arena = SmallArena({"ann": Trader(decider=script, limits=STOPPED)}, TWO_COINS).observe()
     arena.slot("ann")
-    bars = arena.market.arrays("BTC")
-    bars.open[3:] = bars.close[3:] = float("nan")
-    return arena.at(2)
+    return arena.at(2).darken("BTC")
 
 
 def test_a_coin_without_a_price_does_not_keep_the_stop_of_another_from_firing() -> None:

@@ -2,11 +2,12 @@
 
 import random
 from decimal import Decimal
+from typing import Any
 
 import msgspec
 import pytest
 
-from engine.manager.fold import apply
+from engine.manager.fold import _FOLD, apply
 from engine.manager.record import (
     KINDS,
     Entry,
@@ -21,9 +22,11 @@ from engine.manager.record import (
 )
 from engine.manager.state import State
 from engine.model.decision import Decision
+from engine.model.ids import AccountId, TraderId
 from engine.model.order import Fill
 from engine.model.standing import DAY_MS
-from tests.arena.small_arena import STOPPED, T0, Scripted, SmallArena, Trader, buy, close, refolded, sell
+from tests.arena.scripts import T0, Scripted, buy, close, sell
+from tests.arena.small_arena import STOPPED, SmallArena, Trader, refolded
 
 
 def a_lively_arena(seed: int, minutes: int = 400) -> SmallArena:
@@ -85,8 +88,6 @@ def test_a_thousand_cycles_replay_to_the_same_state_and_the_same_records(seed: i
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_record_has_a_fold(kind: str) -> None:
-    from engine.manager.fold import _FOLD
-
     assert KINDS[kind] in _FOLD
 
 
@@ -129,7 +130,7 @@ def filled(state: State, trade: str, side: str, quantity: str, price: str, order
         fee_usd=Decimal(1),
         time_ms=ts,
     )
-    apply(state, Entry(seq=0, ts=ts, trader="ann", record=Filled(account="paper", fill=fill)))
+    apply(state, Entry(seq=0, ts=ts, trader=TraderId("ann"), record=Filled(account=AccountId("paper"), fill=fill)))
 
 
 def test_an_order_filled_in_parts_is_under_way_until_its_last_part() -> None:
@@ -150,7 +151,7 @@ def test_the_sums_of_a_day_start_anew_with_the_utc_day() -> None:
     arena = SmallArena({"ann": {0: buy(quantity="10")}}).observe()
     arena.slot("ann")
     name = arena.orders("ann")[0].client_order_id
-    standing = arena.state.traders[arena.desks["ann"].trader].standing
+    standing: Any = arena.state.traders[arena.desks["ann"].trader].standing
     today = (standing.day_turnover_usd, standing.day_fees_usd, standing.day_opens)
 
     filled(arena.state, "z", "sell", "1", "100", name, T0 + DAY_MS)

@@ -14,7 +14,8 @@ from engine.manager.record import Filled, Reported
 from engine.manager.resolve import GRACE_MS, resolve
 from engine.model.ids import TraderId
 from engine.model.order import Envelope, Order, OrderReport, Rejected, Unresolved
-from tests.arena.small_arena import MINUTE_MS, T0, SmallArena, buy, close
+from tests.arena.scripts import MINUTE_MS, T0, buy, close
+from tests.arena.small_arena import SmallArena
 from tests.arena.venues import AnswerLost, Fenced, FencedAnswerLost, Relay, RequestLost, Stuttering, Unbounded
 
 FLAT = {"BTC": [100.0] * 10, "ETH": [10.0] * 10}

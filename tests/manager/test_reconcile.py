@@ -15,7 +15,8 @@ from engine.manager.record import Incident, Observed
 from engine.manager.watch import observe
 from engine.model.account import with_fill
 from engine.model.order import VenuePosition
-from tests.arena.small_arena import SmallArena, buy, close, sell
+from tests.arena.scripts import buy, close, sell
+from tests.arena.small_arena import SmallArena
 from tests.arena.venues import AnswerLost
 
 SCRIPTS = {"ann": {0: buy(quantity="10"), 4: close()}, "bob": {1: sell(quantity="3"), 6: buy(quantity="1")}}

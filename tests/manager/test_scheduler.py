@@ -1,4 +1,4 @@
-"""The live driver in virtual time: cadence to the millisecond, one trader's trouble is its own, a stop within bounds."""
+"""The live driver in virtual time: cadence to the millisecond, one trader's trouble is its own, a stop is bounded."""
 
 import asyncio
 from collections.abc import Sequence
@@ -13,7 +13,8 @@ from engine.manager.record import Answered, SlotClosed, SlotOpened
 from engine.manager.scheduler import Scheduler
 from engine.model.decision import Decision
 from tests.arena.chat import Speaker, a_buy, model_decider, says
-from tests.arena.small_arena import MINUTE_MS, STOPPED, T0, Scripted, SmallArena, Trader, buy
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy
+from tests.arena.small_arena import STOPPED, SmallArena, Trader
 from tests.arena.virtual_time import VirtualClock
 
 SECOND_MS = 1_000
@@ -205,7 +206,7 @@ def test_the_engine_stops_within_ten_seconds_and_sends_nothing_afterwards(takes_
 def test_a_paused_trader_is_skipped_until_its_pause_ends() -> None:
     clock = VirtualClock(T0)
     pause, resume = (
-        Command(request=verb, verb=verb, trader="ann", by="test", expires_ms=T0 + 60 * MINUTE_MS)  # type: ignore[arg-type]
+        Command(request=verb, verb=verb, trader="ann", by="test", expires_ms=T0 + 60 * MINUTE_MS)
         for verb in ("pause", "resume")
     )
     arena, scheduler, _ = scheduled(

@@ -5,14 +5,15 @@ from msgspec.structs import replace
 
 from engine.manager.record import Incident, Intended, SlotClosed, SlotOpened
 from engine.model.order import SetLeverage
-from tests.arena.small_arena import LOOSE, MINUTE_MS, T0, Scripted, SmallArena, Trader, buy
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy
+from tests.arena.small_arena import LOOSE, SmallArena, Trader
 
 
 def test_a_slot_that_was_open_is_interrupted_and_the_missed_ones_are_one_range() -> None:
     arena = SmallArena({"ann": {}}).observe()
     arena.slot("ann")
     arena.at(3)
-    arena.recorder.say(SlotOpened(slot_ms=T0 + 3 * MINUTE_MS), "ann")
+    arena.say(SlotOpened(slot_ms=T0 + 3 * MINUTE_MS), "ann")
     arena.at(10.5)
 
     again = SmallArena({"ann": {}}, after=arena)
@@ -37,7 +38,7 @@ def test_a_restart_within_a_slot_misses_nothing() -> None:
 def test_an_interrupted_slot_is_not_asked_again() -> None:
     """It may have acted: another decision of the same slot would be a second one."""
     arena = SmallArena({"ann": {5: buy()}}).observe()
-    arena.at(5).recorder.say(SlotOpened(slot_ms=T0 + 5 * MINUTE_MS), "ann")
+    arena.at(5).say(SlotOpened(slot_ms=T0 + 5 * MINUTE_MS), "ann")
 
     again = SmallArena({"ann": {5: buy()}}, after=arena).play(8)
 

@@ -5,7 +5,7 @@ from math import isnan
 
 import pytest
 
-from engine.model.market import CoinSnapshot, Column, MarketSnapshot, Window, snapshot_of
+from engine.model.market import CoinSnapshot, Column, GatheredSnapshot, Window, snapshot_of
 
 CLOSE = Column("close")
 
@@ -46,7 +46,7 @@ def test_a_coin_is_assembled_when_first_asked_for_and_never_again() -> None:
         asked.append(coin)
         return snapshot(coin, mark=100 + len(asked)) if coin == "BTC" else None
 
-    market = MarketSnapshot(7, ("BTC", "ETH"), build, {"BTC": window(2)}.get)
+    market = GatheredSnapshot(7, ("BTC", "ETH"), build, {"BTC": window(2)}.get)
 
     assert asked == []
     assert [market.mark("BTC"), market.mark("BTC"), market.mark("ETH"), market.coin("ETH")] == [101, 101, None, None]
@@ -56,7 +56,7 @@ def test_a_coin_is_assembled_when_first_asked_for_and_never_again() -> None:
 
 def test_a_snapshot_goes_through_the_coins_that_have_a_price_in_their_order() -> None:
     known = {"SOL": snapshot("SOL"), "BTC": snapshot("BTC")}
-    market = MarketSnapshot(7, ("SOL", "ETH", "BTC"), known.get, lambda _: None)
+    market = GatheredSnapshot(7, ("SOL", "ETH", "BTC"), known.get, lambda _: None)
 
     assert [found.coin for found in market] == ["SOL", "BTC"]
 

@@ -1,4 +1,4 @@
-"""``kill -9`` at any moment, ten times on the same state: nothing is lost, nothing is done twice, everything adds up."""
+"""``kill -9`` at any moment, ten times on the same state: nothing is lost or done twice, everything adds up."""
 
 import random
 import time
@@ -135,3 +135,20 @@ def adds_up(config: Path, entries: list[r.Entry]) -> None:
         money -= fill.signed_quantity * fill.price + fill.fee_usd
     assert {coin: quantity for coin, quantity in held.items() if quantity} == statement.quantities
     assert abs(money - statement.settled_usd) <= Decimal("0.01")
+
+
+def test_a_kill_while_history_is_played_leaves_what_the_next_start_can_go_on_from(tmp_path: Path, seed: int) -> None:
+    rng = random.Random(seed)
+    config, log = write_arena(tmp_path, {"nof0": {"Arena": {"HistoryDays": 1}}}), tmp_path / "engine.log"
+    tail = Tail(journal_of(config))
+    engine = start("run", "--config", config, log=log)
+    tail.wait_for(b'"kind":"Filled"', engine, rng.randint(1, 100))
+    tail.close()
+
+    engine.kill()
+    engine.wait()
+    ended = call("run", "--config", config, "--until", LONG_AGO)
+
+    assert ended.returncode == 0, ended.stderr
+    assert not [entry for entry in entries_of(config) if isinstance(entry.record, r.Incident)]
+    assert call("journal", "verify", "--config", config).returncode == 0

@@ -115,8 +115,8 @@ def is_mark(entry: r.Entry) -> bool:
     return isinstance(entry.record, r.Marked)
 
 
-def test_a_start_that_plays_history_can_be_stopped_and_what_it_left_verifies(tmp_path: Path) -> None:
-    config, log = write_arena(tmp_path, {"nof0": {"Arena": {"HistoryDays": 30}}}), tmp_path / "engine.log"
+def test_a_start_that_plays_history_can_be_stopped_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    config, log = write_arena(tmp_path, {"nof0": {"Arena": {"HistoryDays": 1}}}), tmp_path / "engine.log"
     tail = Tail(journal_of(config))
     engine = start("run", "--config", config, log=log)
     tail.wait_for(b'"kind":"SlotClosed"', engine, 1)
@@ -125,5 +125,7 @@ def test_a_start_that_plays_history_can_be_stopped_and_what_it_left_verifies(tmp
     engine.send_signal(signal.SIGTERM)
 
     assert engine.wait(PATIENCE_S) == 0, log.read_text()
+    assert "stopped before trading began" in log.read_text()
     assert "Traceback" not in log.read_text()
+    assert call("run", "--config", config, "--until", "2020-01-01").returncode == 0
     assert call("journal", "verify", "--config", config).returncode == 0

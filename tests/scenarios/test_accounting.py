@@ -9,7 +9,8 @@ from engine.executor.briefing import brief
 from engine.executor.prompt import prompt_columns
 from engine.manager.desk import context_of
 from engine.manager.record import Funded
-from tests.arena.small_arena import MINUTE_MS, T0, TEN_BPS, SmallArena, buy, close, sell
+from tests.arena.scripts import MINUTE_MS, T0, buy, close, sell
+from tests.arena.small_arena import TEN_BPS, SmallArena
 
 
 def test_a_short_that_went_five_percent_against_its_trader_is_shown_as_minus_five_percent() -> None:
@@ -50,9 +51,14 @@ def test_in_and_out_at_mid_costs_fees_alone() -> None:
 
 
 def test_funding_over_eight_hours_is_the_sum_of_eight_payments_at_the_marks_of_the_hours() -> None:
-    """Scenario 15: ten coins long at one basis point an hour; the mark is 100 + hour, so 0.1 USD x (101 + ... + 108) / 100."""
+    """Scenario 15: ten coins long, one basis point an hour, the mark 100 + hour: 0.1 USD x (101 + ... + 108) / 100."""
     prices = [100.0 + minute // 60 for minute in range(9 * 60)]
-    arena = SmallArena({"ann": {0: buy(quantity="10")}}, {"BTC": prices}, costs=replace(TEN_BPS, funding=True), funding={"BTC": "0.0001"})
+    arena = SmallArena(
+        {"ann": {0: buy(quantity="10")}},
+        {"BTC": prices},
+        costs=replace(TEN_BPS, funding=True),
+        funding={"BTC": "0.0001"},
+    )
 
     arena.play(8 * 60 + 1)
 

@@ -1,28 +1,19 @@
 """Scenarios 6 and 14: what happens to positions while nobody decides."""
 
 from decimal import Decimal
+from typing import Any
 
 from msgspec.structs import replace
 
 from engine.manager.record import Liquidated
-from tests.arena.small_arena import (
-    HOUR_MS,
-    MINUTE_MS,
-    STOPPED,
-    T0,
-    TEN_BPS,
-    Scripted,
-    SmallArena,
-    Trader,
-    buy,
-    sell,
-)
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, sell
+from tests.arena.small_arena import HOUR_MS, STOPPED, TEN_BPS, SmallArena, Trader
 
 FALLING = [100.0, 100.0, (100.0, 100.0, 94.0, 94.0), 94.0, 94.0]
 
 
 def test_a_stop_between_cycles_leaves_a_trade_net_of_fees_and_a_coin_that_rests() -> None:
-    """Scenario 6: slots every 15 minutes, the stop fires in minute 2: bought at 100, sold at 95, ten basis points each."""
+    """Scenario 6: slots every 15 minutes, a stop in minute 2: bought at 100, sold at 95, ten basis points each."""
     script = Scripted({0: buy(quantity="10", stop="95"), 15: buy(quantity="10", stop="90")})
     limits = replace(STOPPED, cooldown_ms=HOUR_MS)
     arena = SmallArena({"ann": Trader(decider=script, limits=limits, minutes=15)}, {"BTC": [*FALLING, *[94.0] * 20]})
@@ -30,6 +21,7 @@ def test_a_stop_between_cycles_leaves_a_trade_net_of_fees_and_a_coin_that_rests(
     arena.play(16)
 
     standing = arena.state.traders[arena.desks["ann"].trader].standing
+    trade: Any
     (trade,) = arena.state.traders[arena.desks["ann"].trader].recent_trades
     assert (trade.quantity, trade.entry_price, trade.exit_price, trade.reason) == (10, 100, 95, "stop_loss")
     assert T0 + 2 * MINUTE_MS <= trade.exit_ms < T0 + 3 * MINUTE_MS

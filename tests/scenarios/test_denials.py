@@ -1,6 +1,7 @@
 """Scenario 1: whatever rule denies a decision, nothing leaves for the venue (and R-01: not one byte)."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -11,20 +12,8 @@ from engine.executor.limits import AccountLimits
 from engine.executor.risk import RULES, judge
 from engine.manager.record import Control
 from engine.model.decision import Approved
-from tests.arena.small_arena import (
-    BRACKETED,
-    HOUR_MS,
-    LOOSE,
-    STOPPED,
-    T0,
-    ZERO,
-    Decimal,
-    Scripted,
-    SmallArena,
-    Trader,
-    buy,
-    close,
-)
+from tests.arena.scripts import T0, Scripted, buy, close
+from tests.arena.small_arena import BRACKETED, HOUR_MS, LOOSE, STOPPED, ZERO, SmallArena, Trader
 from tests.executor.risk.test_rules import TRIALS
 
 TEN_BTC = buy("BTC", "10")  # 1,000 USD, a tenth of the trader's equity
@@ -51,7 +40,7 @@ def limited(script: Mapping[int, Any], limits: Any = LOOSE, **changes: Any) -> C
 
 
 def an_hour_of_pause(arena: SmallArena) -> None:
-    arena.recorder.say(Control(command="pause", reason="", by="test", until_ms=T0 + HOUR_MS), "ann")
+    arena.say(Control(command="pause", reason="", by="test", until_ms=T0 + HOUR_MS), "ann")
 
 
 CASES: dict[str, Case] = {
@@ -67,9 +56,7 @@ CASES: dict[str, Case] = {
     "target_present": Case({1: TEN_BTC}, replace(LOOSE, take_profit_enabled=True)),
     "stop_side": Case({1: buy("BTC", "10", stop="101")}, STOPPED),
     "target_side": Case({1: buy("BTC", "10", target="99")}, replace(LOOSE, take_profit_enabled=True)),
-    "risk_reward": limited(
-        {1: buy("BTC", "10", stop="99", target="102")}, BRACKETED, min_risk_reward_ratio=Decimal(3)
-    ),
+    "risk_reward": limited({1: buy("BTC", "10", stop="99", target="102")}, BRACKETED, min_risk_reward_ratio=Decimal(3)),
     "fee_viability": limited(
         {1: buy("BTC", "10", target="100.1")}, LOOSE, take_profit_enabled=True, min_edge_over_fees=Decimal(3)
     ),
@@ -88,9 +75,7 @@ CASES: dict[str, Case] = {
     "drawdown": Case({1: TEN_BTC, 3: TEN_ETH}, replace(LOOSE, max_drawdown_pct=Decimal(5)), prices=HALVED),
     "loss_streak": limited({1: TEN_BTC, 2: close(), 3: TEN_BTC}, max_loss_streak=1),
     "margin_usage": limited({1: TEN_BTC}, max_margin_usage_pct=Decimal("0.4")),
-    "stop_before_liquidation": Case(
-        {1: buy("BTC", "10", stop="85")}, STOPPED, trader={"capital_usd": Decimal(100)}
-    ),
+    "stop_before_liquidation": Case({1: buy("BTC", "10", stop="85")}, STOPPED, trader={"capital_usd": Decimal(100)}),
     "coin_lease": Case({2: TEN_BTC}, account={"policy": "exclusive"}, rival={1: TEN_BTC}),
     "trader_notional": limited({1: TEN_BTC}, max_trader_notional_usd=Decimal(999)),
     "coin_notional": Case({1: TEN_BTC}, account={"max_coin_notional_usd": Decimal(999)}),

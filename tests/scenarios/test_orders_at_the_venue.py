@@ -1,4 +1,4 @@
-"""Scenarios 2 to 5: no account, no order; far prices, unmatched orders and refusals leave nothing; partial fills count."""
+"""Scenarios 2 to 5: no account, no order; far prices, unmatched orders, refusals leave nothing; partial fills count."""
 
 from decimal import Decimal
 
@@ -6,12 +6,11 @@ import pytest
 from msgspec.structs import replace
 
 from engine.exchange.sim.admission import SENTENCES
-from engine.exchange.sim.exchange import SimExchange
 from engine.manager.record import Filled, Reported, SlotOpened
 from engine.model.order import Accepted, Rejected
 from tests.arena.chat import Speaker, a_buy, model_decider, says
-from tests.arena.small_arena import BRACKETED, HOUR_MS, TEN_BPS, Scripted, SmallArena, Trader, buy
-
+from tests.arena.scripts import Scripted, buy
+from tests.arena.small_arena import BRACKETED, HOUR_MS, TEN_BPS, SmallArena, Trader
 
 
 def nothing_came_of_it(arena: SmallArena, trader: str = "ann") -> bool:
@@ -56,12 +55,10 @@ def test_with_an_account_report_older_than_allowed_the_slot_is_skipped_and_the_m
 
 def test_without_a_price_of_what_it_holds_a_trader_is_skipped() -> None:
     """Scenario 2, R-03: equity is not known, so nothing may be decided."""
-    nan = float("nan")
     arena = SmallArena({"ann": {0: buy(quantity="10"), 2: buy("ETH", "10")}}, {"BTC": [100.0] * 4, "ETH": [10.0] * 4})
     arena.observe().slot("ann")
-    arena.market.arrays("BTC").open[3] = arena.market.arrays("BTC").close[3] = nan
 
-    closed = arena.at(2).slot("ann")
+    closed = arena.at(2).darken("BTC").slot("ann")
 
     assert (closed.outcome, closed.why.split()[0]) == ("skipped", "BTC")
     assert arena.held("ann", "ETH") == 0
@@ -134,15 +131,17 @@ def test_a_fill_of_forty_percent_is_forty_percent_in_the_ledger_and_under_the_st
     arena = SmallArena({"ann": Trader(decider=script, limits=BRACKETED)}, prices, costs=thin, volume=40.0)
     arena.play(3)
 
-    assert arena.records(Reported)[-1].report == Accepted(order_id=arena.fills()[0].order_id, filled_quantity=Decimal(4))
+    assert arena.records(Reported)[-1].report == Accepted(
+        order_id=arena.fills()[0].order_id, filled_quantity=Decimal(4)
+    )
     assert arena.held("ann") == arena.venue_holds() == 4
     assert arena.ledger("ann").fees_usd == Decimal("0.4")
     assert not arena.state.accounts[arena.account].intents
 
     arena.play(6)
 
-    stop = arena.orders("ann")[-1]
-    assert (stop.cause, stop.envelope.action.quantity) == ("stop", 4)
+    assert arena.orders("ann")[-1].cause == "stop"
+    assert arena.sent("ann")[-1].quantity == 4
     assert arena.held("ann") == arena.venue_holds() == 0
     assert arena.ledger("ann").realized_usd == -20
     assert arena.drifts() == []

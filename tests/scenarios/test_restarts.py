@@ -1,4 +1,6 @@
-"""Scenarios 7 and 19: killed at any record, the next start continues as if nothing had happened; nothing is done twice."""
+"""Scenarios 7 and 19: killed at any record, the next start goes on as if nothing had happened, nothing twice."""
+
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -17,10 +19,12 @@ from engine.manager.record import (
     Started,
     decode,
 )
-from tests.arena.small_arena import MINUTE_MS, STOPPED, T0, TEN_BPS, Scripted, SmallArena, Trader, buy, close, sell
+from engine.model.ids import TraderId
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, close, sell
+from tests.arena.small_arena import STOPPED, TEN_BPS, SmallArena, Trader
 
 FIRST, LAST = 57, 64
-PRICES = {"BTC": [*[100.0] * 61, (100.0, 100.0, 94.0, 96.0), *[96.0] * 5], "ETH": [10.0] * 67}
+PRICES: dict[str, Any] = {"BTC": [*[100.0] * 61, (100.0, 100.0, 94.0, 96.0), *[96.0] * 5], "ETH": [10.0] * 67}
 COSTS = replace(TEN_BPS, funding=True)
 FUNDING = {"BTC": "0.0001", "ETH": "0.0001"}
 
@@ -40,7 +44,9 @@ class Dying:
     def append(self, kind: str, data: bytes, ts: int, trader: str | None) -> int:
         seq = len(self.entries) + 1
         if seq < self._dies_at or self._keeps:
-            self.entries.append(Entry(seq=seq, ts=ts, trader=trader, record=decode(kind, data)))
+            self.entries.append(
+                Entry(seq=seq, ts=ts, trader=None if trader is None else TraderId(trader), record=decode(kind, data))
+            )
         if seq >= self._dies_at:
             raise Killed
         return seq
@@ -53,7 +59,12 @@ class Dying:
 
 
 def traders() -> dict[str, Trader]:
-    ann = {57: buy("BTC", "10", stop="90"), 59: sell("BTC", "5", stop="110"), 60: buy("BTC", "8", stop="95"), 63: close("BTC")}
+    ann = {
+        57: buy("BTC", "10", stop="90"),
+        59: sell("BTC", "5", stop="110"),
+        60: buy("BTC", "8", stop="95"),
+        63: close("BTC"),
+    }
     bob = {58: [sell("BTC", "8", stop="110"), buy("ETH", "20", stop="9")], 62: close("BTC"), 64: close("ETH")}
     return {name: Trader(decider=Scripted(script), limits=STOPPED) for name, script in (("ann", ann), ("bob", bob))}
 
@@ -90,7 +101,7 @@ def killed_and_started_again(dies_at: int, *, keeps: bool) -> tuple[SmallArena, 
     """A run that is killed at a record, and another that goes on from its journal at the same venue."""
     journal = Dying(dies_at, keeps=keeps)
     arena = begun(journal)
-    with pytest.raises(Killed):
+    with pytest.raises(Killed):  # noqa: PT012 - it may die in either
         arena.start()
         lived(arena, FIRST)
     arena.said.all = list(journal.entries)
@@ -113,11 +124,12 @@ def test_the_run_that_is_killed_in_these_tests_has_everything_in_it() -> None:
 
 @pytest.mark.parametrize("keeps", [False, True], ids=["the record is lost", "the record is on disk"])
 def test_killed_at_any_record_the_next_start_continues_correctly(keeps: bool) -> None:
-    """Scenario 7: between intent and sending, between sending and answer, between answer and fill, and everywhere else."""
+    """Scenario 7: between intent and sending, sending and answer, answer and fill, and everywhere else."""
     for dies_at in range(1, RECORDS + 1):
         arena, journal = killed_and_started_again(dies_at, keeps=keeps)
 
-        where = f"killed at record {dies_at}, after {type(journal.entries[-1].record).__name__ if journal.entries else 'nothing'}"
+        last = type(journal.entries[-1].record).__name__ if journal.entries else "nothing"
+        where = f"killed at record {dies_at}, after {last}"
         assert arena.drifts() == [], where
         assert arena.incidents() == [], where
         assert [filled.fill for filled in arena.records(Filled)] == arena.fills(), where
@@ -145,7 +157,9 @@ def test_funding_is_neither_lost_nor_paid_twice_over_a_restart(keeps: bool) -> N
 def test_an_order_sent_and_never_heard_of_is_found_by_its_id_and_not_sent_again() -> None:
     """Scenario 7: the venue has filled it, the process died before it could write that down."""
     reported = next(
-        place for place, entry in enumerate(whole().entries, 1) if entry.trader == "ann" and isinstance(entry.record, Reported)
+        place
+        for place, entry in enumerate(whole().entries, 1)
+        if entry.trader == "ann" and isinstance(entry.record, Reported)
     )
 
     arena, journal = killed_and_started_again(reported, keeps=False)

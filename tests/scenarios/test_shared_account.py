@@ -4,14 +4,17 @@ from decimal import Decimal
 
 from engine.backtest.driver import step
 from engine.manager.record import Filled
-from tests.arena.small_arena import BRACKETED, Scripted, SmallArena, Trader, buy, close, sell
+from tests.arena.scripts import Scripted, buy, close, sell
+from tests.arena.small_arena import BRACKETED, SmallArena, Trader
 
 WAVES = [100.0, 101.0, 102.0, 101.0, 100.0, 99.0, 98.0, 99.0, 100.0, 100.0]
 
 
 def test_two_traders_hold_opposite_sides_of_one_coin_each_with_its_own_result() -> None:
     """Scenario 8: ann earns what the price does to 10 coins, bob what it does to -4; the venue holds the difference."""
-    arena = SmallArena({"ann": {0: buy(quantity="10"), 2: close()}, "bob": {1: sell(quantity="4"), 6: close()}}, {"BTC": WAVES})
+    arena = SmallArena(
+        {"ann": {0: buy(quantity="10"), 2: close()}, "bob": {1: sell(quantity="4"), 6: close()}}, {"BTC": WAVES}
+    )
 
     arena.play(2)
     both = (arena.held("ann"), arena.held("bob"), arena.venue_holds())

@@ -49,9 +49,9 @@ def fault(order: Order, instrument: Instrument, mark: Decimal, held: Decimal) ->
     """
     quantity = order.quantity
     limit = order.limit_price
-    if not quantity.is_finite() or not 0 < quantity < MOST or quantity % instrument.lot:
+    if not quantity.is_finite() or not ZERO < quantity < MOST or quantity % instrument.lot:
         return "InvalidSize"
-    if not limit.is_finite() or not 0 < limit < MOST:
+    if not limit.is_finite() or not ZERO < limit < MOST:
         return "InvalidPrice"
     if not _on_grid(limit, instrument):
         return "Tick"

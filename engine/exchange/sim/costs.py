@@ -16,7 +16,7 @@ _STEPS = tuple(Decimal(1).scaleb(-places) for places in range(13))
 class Costs:
     """The settings, worked out once for the many orders they apply to."""
 
-    __slots__ = ("_buy", "_half_spread", "_impact", "_maker", "_participation", "_sell", "_taker")
+    __slots__ = ("_boundless", "_buy", "_half_spread", "_impact", "_maker", "_participation", "_sell", "_taker")
 
     def __init__(self, settings: SimSettings) -> None:
         half_spread = settings.spread_bps / 2 / _BPS
@@ -27,6 +27,7 @@ class Costs:
         self._participation = (
             math.inf if settings.max_participation_pct is None else float(settings.max_participation_pct / 100)
         )
+        self._boundless = settings.max_participation_pct is None and not self._impact
         self._maker = settings.maker_fee_bps / _BPS
         self._taker = settings.taker_fee_bps / _BPS
 
@@ -40,7 +41,7 @@ class Costs:
 
         Where neither participation nor impact is modelled the volume does not matter.
         """
-        if self._participation == math.inf and not self._impact:
+        if self._boundless:
             return quantity
         if not 0 < bar_volume < math.inf:
             return ZERO

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Protocol
 
-from engine.model.market import Bar, Quote
+from engine.model.market import Bar, Marks, Quote
 
 
 class SimMarket(Protocol):
@@ -18,8 +18,8 @@ class SimMarket(Protocol):
         """
         ...
 
-    def mark(self, coin: str, now_ms: int) -> Decimal | None:
-        """The price alone of what ``quote`` tells."""
+    def marks(self, now_ms: int) -> Marks:
+        """The prices alone of what ``quote`` tells, by coin; ``None`` where it tells nothing."""
         ...
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:

@@ -91,9 +91,9 @@ class Venue:
         if now_ms == self._refreshed_ms:
             return marks
         self._refreshed_ms = now_ms
-        mark = self.market.mark
+        prices = self.market.marks(now_ms)
         for coin, holding in self.ledger.holdings.items():
-            price = mark(coin, now_ms)
+            price = prices[coin]
             if price is not None and price.is_finite() and price > 0:
                 marks[coin] = price
             elif coin not in marks:

@@ -137,7 +137,7 @@ def context(**changes: Any) -> Context:
             {"BTC": window("BTC", 110_000.0), "ETH": window("ETH", 4_200.0)},
         ),
         account=account,
-        equity_usd=Decimal("9913.37"),
+        known_equity_usd=Decimal("9913.37"),
         plans={
             "ETH": ExitPlan(
                 stop_loss=Decimal(4300),

@@ -59,7 +59,7 @@ def bare() -> Context:
         coins=("BTC",),
         market=snapshot_of(NOW_MS, [coin("BTC", "110000", **nothing)]),
         account=Account(trader=ANN, capital_usd=Decimal(10_000), units=Decimal(10_000)),
-        equity_usd=Decimal(10_000),
+        known_equity_usd=Decimal(10_000),
         plans={},
         standing=Standing(),
         limits=Limits(),

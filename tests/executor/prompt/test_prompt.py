@@ -193,7 +193,7 @@ def test_the_digest_names_templates_and_numbers_exactly() -> None:
 
     same = render(scene, shipped, SERIES_MS, LONG_MS)
     other_template = render(scene, structs.replace(shipped, user=newer), SERIES_MS, LONG_MS)
-    other_equity = render(context(equity_usd=Decimal("9913.38")), shipped, SERIES_MS, LONG_MS)
+    other_equity = render(context(known_equity_usd=Decimal("9913.38")), shipped, SERIES_MS, LONG_MS)
 
     assert same == render(context(), prompt_set(), SERIES_MS, LONG_MS)
     assert other_template.messages == same.messages

@@ -84,7 +84,7 @@ def a_context(
         instruments=INSTRUMENTS,
         market=snapshot_of(NOW_MS, [found for found in shown.values() if found is not None], windows),
         account=account,
-        equity_usd=Decimal(10_000),
+        known_equity_usd=Decimal(10_000),
         plans={},
         standing=Standing(**({"day": DAY, "day_nav": 1.0} | dict(standing or {}))),
         limits=limits,

@@ -93,7 +93,7 @@ def broken_inputs() -> Iterator[tuple[str, Proposal, Context]]:
         target = replace(GOOD.decision, target_quantity=odd)
         if odd.is_nan() or odd < 0:  # a target above all bounds still asks for a purchase
             yield f"target quantity {odd}", replace(GOOD, decision=target), fine
-        yield f"equity {odd}", GOOD, replace(fine, equity_usd=odd)
+        yield f"equity {odd}", GOOD, replace(fine, known_equity_usd=odd)
         for field in ("mark", "oracle"):
             shown = {"BTC": a_snapshot("BTC", **{field: odd})}
             yield f"snapshot {field} {odd}", GOOD, a_full_context(snapshots=shown)
@@ -127,8 +127,8 @@ def broken_inputs() -> Iterator[tuple[str, Proposal, Context]]:
     yield "no plan", replace(GOOD, plan=None), fine
     yield "no instruments", GOOD, a_full_context(instruments={})
     yield "no closes", GOOD, a_full_context(closes={})
-    yield "no equity", GOOD, replace(fine, equity_usd=Decimal(0))
-    yield "negative equity", GOOD, replace(fine, equity_usd=Decimal(-1))
+    yield "no equity", GOOD, replace(fine, known_equity_usd=Decimal(0))
+    yield "negative equity", GOOD, replace(fine, known_equity_usd=Decimal(-1))
     yield "no leverage", replace(GOOD, leverage=0), fine
     yield "stale price", GOOD, a_full_context(snapshots={"BTC": a_snapshot("BTC", price_ms=NOW_MS - 86_400_000)})
 
@@ -149,7 +149,7 @@ def test_a_broken_input_denies(proposal: Proposal, context: Context) -> None:
 
 @pytest.mark.parametrize("equity", [*NONSENSE[:4], Decimal(0), Decimal(-5)])
 def test_without_equity_nothing_opens_even_when_no_limit_is_a_share_of_it(equity: Decimal) -> None:
-    context = a_context(limits=LOOSE, equity_usd=equity)
+    context = a_context(limits=LOOSE, known_equity_usd=equity)
 
     (verdict,) = judge([a_proposal()], context)
 
@@ -159,7 +159,7 @@ def test_without_equity_nothing_opens_even_when_no_limit_is_a_share_of_it(equity
 
 @pytest.mark.parametrize("equity", [Decimal("NaN"), Decimal(0)])
 def test_without_equity_a_position_can_still_be_closed(equity: Decimal) -> None:
-    context = replace(a_full_context(a_position("BTC", "1")), equity_usd=equity)
+    context = replace(a_full_context(a_position("BTC", "1")), known_equity_usd=equity)
     closing = a_proposal(side="sell", held="1")
 
     assert judge([closing], context) == [Approved(proposal=closing)]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from engine.executor.caps import correlation
 from engine.executor.limits import AccountLimits
 from engine.executor.risk import columns
 from engine.model.decision import ExitPlan
@@ -24,7 +25,7 @@ from tests.executor.risk.cases import (
     a_proposal,
     a_snapshot,
 )
-from tests.executor.risk.test_rules import ZIGZAG, closes_of, outcome, with_limits
+from tests.executor.risk.test_rules import ZAGZIG, ZIGZAG, closes_of, outcome, with_limits
 
 
 @pytest.mark.parametrize(
@@ -199,6 +200,13 @@ def test_adding_needs_no_place_even_when_there_are_too_many_positions() -> None:
     assert outcome(a_proposal(held="1"), context) == "approved"
 
 
+def test_adding_is_no_open_of_the_day_and_a_flip_is() -> None:
+    context = a_context(a_position("BTC", "1"), limits=with_limits(max_opens_per_day=2), standing={"day_opens": 2})
+
+    assert outcome(a_proposal(held="1"), context) == "approved"
+    assert outcome(a_proposal(quantity="3", side="sell", held="1"), context) == "opens_per_day"
+
+
 def test_an_isolated_position_ties_up_margin_by_its_entry_and_a_pending_order_at_its_worst() -> None:
     # One coin entered at 50 USD and one bought at 100 USD: 150 USD at 10x, 0.15 % of equity.
     cheap = replace(a_position("BTC", "1"), cost_usd=Decimal(50), mode="isolated")
@@ -241,6 +249,18 @@ def test_opposite_positions_are_not_correlated_bets() -> None:
 )
 def test_an_unknown_correlation_denies(eth: list[float]) -> None:
     assert outcome(a_proposal(), closes_of(ZIGZAG, eth, max_correlated_positions=1)) == "correlated_positions"
+
+
+def test_two_histories_are_compared_over_the_bars_they_have_in_common() -> None:
+    assert correlation(ZIGZAG, ZIGZAG[-31:]) == pytest.approx(1)
+    assert correlation(ZIGZAG, [50.0, *ZIGZAG[-31:]]) == correlation(ZIGZAG[-32:], [50.0, *ZIGZAG[-31:]])
+    assert correlation(ZIGZAG, ZAGZIG) == pytest.approx(-1, abs=0.01)
+    assert correlation(ZIGZAG, ZIGZAG[-30:]) is None
+
+
+@pytest.mark.parametrize("odd", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_close_that_is_no_price_leaves_the_correlation_unknown(odd: float) -> None:
+    assert correlation(ZIGZAG, [*ZIGZAG[:-1], odd]) is None
 
 
 def test_closes_that_the_market_was_not_asked_for_deny() -> None:

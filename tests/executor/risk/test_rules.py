@@ -71,7 +71,7 @@ TRIALS: dict[str, Trial] = {
     "price": limited(a_proposal(), a_proposal(limit_price=Decimal(0))),
     "held_position": limited(a_proposal(), a_proposal(held="1")),
     "side": limited(a_proposal(), a_proposal(decision={"signal": "sell_to_enter"})),
-    "equity": between(a_context(equity_usd=Decimal("0.01")), a_context(equity_usd=Decimal(0))),
+    "equity": between(a_context(known_equity_usd=Decimal("0.01")), a_context(known_equity_usd=Decimal(0))),
     "symbol_allowed": between(a_context(), a_context(coins=("ETH",))),
     "pause": guarded({}, {"pause_until_ms": NOW_MS}, {"pause_until_ms": NOW_MS + 1}),
     "snapshot_fresh": between(
@@ -243,7 +243,7 @@ HOPELESS = a_context(
     standing={"pause_until_ms": NOW_MS + 10**6, "closed_ms": {"BTC": NOW_MS}, "loss_streak": 9},
     snapshots={"BTC": None},
     coins=(),
-    equity_usd=Decimal("NaN"),
+    known_equity_usd=Decimal("NaN"),
 )
 
 

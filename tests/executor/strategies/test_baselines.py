@@ -86,7 +86,7 @@ def test_a_share_is_split_over_coins_that_are_held_but_not_tradable_now() -> Non
 def test_without_equity_nothing_is_bought(name: str, equity: Decimal) -> None:
     settings = {"trades_per_day": 1e6} if name == "random" else {}
 
-    assert list(build(name, settings, seed=0).decide(at(MARKET, equity_usd=equity))) == []
+    assert list(build(name, settings, seed=0).decide(at(MARKET, known_equity_usd=equity))) == []
 
 
 def a_day_of(seed: int, trader: str = "me", **settings: Any) -> list[tuple[int, Decision]]:

@@ -1,0 +1,182 @@
+"""What must hold: looked at every few virtual seconds, and once more when all is healed."""
+
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+
+from engine.journal.chain import BODY_KIND, Frame
+from engine.journal.errors import JournalError
+from engine.journal.reader import read, verify
+from engine.manager.audit import Audit
+from engine.manager.record import Entry, SlotClosed, decode
+from engine.manager.state import AccountState
+from engine.model.book import net_quantities
+from engine.model.ids import AccountId, TraderId
+from engine.model.order import Order
+from engine.simulation.disk import ProcessDisk
+from engine.simulation.journal import FOLDER
+from engine.simulation.ledger import ZERO, VenueLedger
+from engine.simulation.plan import Plan
+from engine.simulation.process import Process
+from engine.simulation.venue import Shown, Venue, answered
+from engine.simulation.witness import Witness
+
+Found = Callable[[str, str], None]
+CENT = Decimal("0.01")
+
+
+class Checker:
+    """Compares one process with one venue. What it has seen booked it does not look at again."""
+
+    def __init__(self, venue: Venue, witness: Witness, found: Found) -> None:
+        self.venue = venue
+        self.ledger = VenueLedger()
+        self._witness = witness
+        self._found = found
+        self._process: Process | None = None
+        self._unbooked: list[Shown] = []
+        self._seen = 0
+
+    def look(self, process: Process) -> list[Shown]:
+        """Check P1 and P4 at this instant; the fills that the process has not booked yet."""
+        venue = self.venue
+        venue.harvest()
+        self.ledger.take(venue.fills, self._witness.promises)
+        account = process.state.accounts.get(AccountId(venue.account))
+        if account is None:
+            return []
+        booked = process.reader.booked
+        if process is not self._process:
+            self._process, self._unbooked, self._seen = process, [], 0
+        candidates = self._unbooked + venue.fills[self._seen :]
+        self._seen = len(venue.fills)
+        self._unbooked = [shown for shown in candidates if shown.fill.trade_id not in booked]
+        self._conserved(account)
+        self._not_guessed(account)
+        return self._unbooked
+
+    def _conserved(self, account: AccountState) -> None:
+        """P1: per coin, exactly: the book plus what is executed and not yet booked is what the venue holds."""
+        ours = net_quantities(account.book)
+        for shown in self._unbooked:
+            coin = shown.fill.coin
+            ours[coin] = ours.get(coin, ZERO) + shown.fill.signed_quantity
+        for coin in self.venue.walk.coins:
+            if ours.get(coin, ZERO) != self.ledger.net.get(coin, ZERO):
+                self._found(
+                    "P1",
+                    f"{self.venue.account}: book and unbooked fills make {ours.get(coin, ZERO)} {coin}, "
+                    f"the venue has {self.ledger.net.get(coin, ZERO)}",
+                )
+
+    def _not_guessed(self, account: AccountState) -> None:
+        """P4: as long as an execution is not booked, its intent is open."""
+        for shown in self._unbooked:
+            name = shown.fill.client_order_id
+            if name is not None and name not in account.intents:
+                self._found("P4", f"{name} was executed, is not booked, and its intent is not open any more")
+
+    def money(self, process: Process, plan: Plan) -> None:
+        """P5: per trader, exactly, where everything is booked and no execution was nobody's."""
+        account = process.state.accounts.get(AccountId(self.venue.account))
+        if account is None or self._unbooked:
+            return
+        liquidated = any(shown.fill.liquidation for shown in self.venue.fills)
+        for trader in plan.traders:
+            if trader.account != self.venue.account or liquidated:
+                continue
+            ledger = account.book.traders[TraderId(trader.name)]
+            held = {coin: position.quantity for coin, position in ledger.positions.items()}
+            if held != self.ledger.held_by(trader.name):
+                self._found("P1", f"{trader.name} holds {held}, its fills say {self.ledger.held_by(trader.name)}")
+            cost = sum((position.cost_usd for position in ledger.positions.values()), ZERO)
+            settled = ledger.realized_usd - ledger.fees_usd - cost
+            if settled != self.ledger.paid.get(trader.name, ZERO):
+                self._found("P5", f"{trader.name} has settled {settled}, its fills {self.ledger.paid.get(trader.name)}")
+
+    def funded(self, process: Process) -> None:
+        """P5: what the accounts were funded with adds up to what the venue paid, to the last digit."""
+        account = process.state.accounts[AccountId(self.venue.account)]
+        ours = sum((found.funding_usd for found in account.book.accounts()), ZERO)
+        theirs = sum((payment.usd for payment in answered(self.venue.sim.funding(0))), ZERO)
+        if ours != theirs:
+            self._found("P5", f"{self.venue.account}: {ours} USD of funding are booked, the venue paid {theirs}")
+
+    def settled(self, process: Process) -> None:
+        """P15: nothing is left open that could be known by now, and every execution is booked."""
+        venue, account = self.venue, process.state.accounts[AccountId(self.venue.account)]
+        for shown in self._unbooked:
+            self._found("P1", f"trade {shown.fill.trade_id} of {shown.fill.client_order_id} was never booked")
+        decidable = venue.terms.bounded or venue.terms.fence
+        for intent in account.intents.values():
+            action = intent.envelope.action
+            executed = isinstance(action, Order) and answered(venue.sim.find(action.client_order_id)) is not None
+            if decidable or (executed and venue.status(intent.client_order_id) is not None):
+                self._found("P15", f"the intent {intent.client_order_id} of {intent.trader} is still open: {intent}")
+
+
+def check_recovered(process: Process, plan: Plan, found: Found, slots_until_ms: int) -> None:
+    """P15: every trader that may decide does so again; nobody was put to ``error`` by what happened."""
+    for trader in plan.traders:
+        standing = process.state.traders[TraderId(trader.name)].standing
+        if standing.status == "error":
+            found("P20", f"{trader.name} stands in error: {standing.reason}")
+        decided_ms = process.reader.decided_ms.get(trader.name, 0)
+        if standing.status == "running" and decided_ms < slots_until_ms - 2 * trader.interval_ms - 70_000:
+            found("P15", f"{trader.name} runs and has not decided since {decided_ms}, it is {slots_until_ms}")
+        ledger = process.state.ledger(trader.name)
+        if standing.status == "stopped" and ledger.positions:
+            found("P11", f"{trader.name} is stopped and holds {sorted(ledger.positions)}")
+    for failure in process.reader.failures:
+        found("P20", failure)
+
+
+def check_journal(disk: ProcessDisk, plan: Plan, found: Found) -> None:
+    """P6 and P7: the journal verifies, and every slot from a trader's first to its last has one outcome."""
+    try:
+        verify(FOLDER, fs=disk)
+        frames = list(read(FOLDER, fs=disk))
+    except JournalError as error:
+        found("P6", str(error))
+        return
+    audit, closed = Audit(), Coverage()
+    for entry in _entries(frames):
+        audit.entry(entry)
+        closed.entry(entry)
+    for fault in audit.faults():
+        found("P7", fault)
+    for trader, slot_ms in audit.left_open().items():
+        found("P7", f"slot {slot_ms} of {trader} has no outcome")
+    for trader_plan in plan.traders:
+        for fault in closed.faults(trader_plan.name, trader_plan.interval_ms):
+            found("P7", fault)
+
+
+class Coverage:
+    """Which slots have an outcome; ranges count for each slot in them."""
+
+    def __init__(self) -> None:
+        self._closed: dict[str, list[tuple[int, int]]] = {}
+
+    def entry(self, entry: Entry) -> None:
+        """Take one entry."""
+        record = entry.record
+        if isinstance(record, SlotClosed):
+            until_ms = record.slot_ms if record.until_ms is None else record.until_ms
+            self._closed.setdefault(entry.trader or "", []).append((record.slot_ms, until_ms))
+
+    def faults(self, trader: str, interval_ms: int) -> Iterator[str]:
+        """Slots with two outcomes or none, between the first and the last that has one."""
+        spans = sorted(self._closed.get(trader, []))
+        for (first_ms, until_ms), (next_ms, _) in zip(spans, spans[1:], strict=False):
+            if next_ms <= until_ms:
+                yield f"slots {next_ms} to {until_ms} of {trader} have two outcomes"
+            elif next_ms != until_ms + interval_ms:
+                yield f"the slots of {trader} between {until_ms} and {next_ms} have no outcome"
+            if (until_ms - first_ms) % interval_ms:
+                yield f"a range of {trader} from {first_ms} to {until_ms} is no number of slots"
+
+
+def _entries(frames: list[Frame]) -> Iterator[Entry]:
+    for frame in frames:
+        if frame.kind != BODY_KIND:
+            yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))

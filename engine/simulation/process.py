@@ -1,0 +1,304 @@
+"""One process of the engine in the simulation: the real start-up, recovery, scheduler and journal on a simulated machine."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from engine.journal.chain import BODY_KIND
+from engine.journal.disk import publish
+from engine.journal.inline import InlineJournal
+from engine.journal.reader import read
+from engine.manager.allocation import Allocation
+from engine.manager.arena import Arena
+from engine.manager.control import Answer, Command
+from engine.manager.desk import Desk, ModelDecider
+from engine.manager.feed import Feed
+from engine.manager.gateway import Gateway
+from engine.manager.halt import Halt, KillSwitch, Mode, stronger
+from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
+from engine.manager.recorder import Recorder, replay
+from engine.manager.scheduler import Scheduler
+from engine.manager.startup import announce, close_left_open, recover
+from engine.manager.state import State
+from engine.model.ids import AccountId, TraderId
+from engine.simulation.churner import Churner
+from engine.simulation.clock import MachineClock, ProcessClock
+from engine.simulation.disk import ProcessDisk, SimDisk
+from engine.simulation.faults import Faults
+from engine.simulation.journal import FOLDER, SEGMENT_BYTES, SuspendingJournal
+from engine.simulation.link import Link
+from engine.simulation.loop import ProcessLoop
+from engine.simulation.market import INSTRUMENTS, Walk, Window
+from engine.simulation.model import PROMPTS, Corpus
+from engine.simulation.plan import Plan, TraderPlan
+from engine.simulation.venue import Venue
+
+DEPLOYMENT = "simulation"
+MANIFEST = Path("published") / "manifest.json"
+PUBLISH_MS = 60_000
+
+
+class Switch:
+    """A kill switch that outlives every process; ``since_ms`` is when (virtual time) the halt in force was tripped."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self.halt: Halt | None = None
+        self.since_ms = 0
+        self._now_ms = now_ms
+
+    def read(self) -> Halt | None:
+        """The halt in force."""
+        return self.halt
+
+    def trip(self, mode: Mode, reason: str, by: str, now_ms: int) -> Halt:
+        """Put a halt in force; a stronger one stays."""
+        if self.halt is None:
+            self.since_ms = self._now_ms()
+        self.halt = stronger(self.halt, Halt(mode=mode, reason=reason, by=by, since_ms=now_ms))
+        return self.halt
+
+    def lift(self) -> None:
+        """End the halt."""
+        self.halt = None
+
+
+class Mailbox:
+    """Where the operator leaves commands and finds answers."""
+
+    def __init__(self) -> None:
+        self.waiting: list[Command] = []
+        self.answers: dict[str, Answer] = {}
+
+    def take(self) -> list[Command | Answer]:
+        """The waiting requests."""
+        found: list[Command | Answer] = list(self.waiting)
+        self.waiting.clear()
+        return found
+
+    def answer(self, answer: Answer) -> None:
+        """Answer one."""
+        self.answers[answer.request] = answer
+
+
+class Site(Struct, kw_only=True):
+    """What outlives a process: the machine, the disk, the venues, the market, the operator's mailbox and switch."""
+
+    plan: Plan
+    machine: MachineClock
+    disk: SimDisk
+    walk: Walk
+    venues: dict[str, Venue]
+    faults: Faults
+    switch: Switch
+    mailbox: Mailbox
+
+
+class Gate(Protocol):
+    """Passed before every effect of a process; may end it."""
+
+    def __call__(self, process: "Process", effect: str) -> None: ...
+
+
+class Ledgered:
+    """A reader of records: which venue trades have been booked, and how slots ended lately."""
+
+    def __init__(self) -> None:
+        self.booked: dict[str, int] = {}
+        self.decided_ms: dict[str, int] = {}
+        self.incidents: dict[str, int] = {}
+        self.failures: list[str] = []
+
+    def entry(self, entry: Entry) -> None:
+        """Take one entry."""
+        match entry.record:
+            case Filled(fill=fill):
+                self.booked[fill.trade_id] = self.booked.get(fill.trade_id, 0) + 1
+            case SlotClosed(outcome=outcome, slot_ms=slot_ms, why=why):
+                if outcome not in ("skipped", "interrupted"):
+                    self.decided_ms[entry.trader or ""] = slot_ms
+                if outcome == "failed" and not why.startswith(("model:", "reply:", "second look:")):
+                    self.failures.append(f"slot {slot_ms} of {entry.trader}: {why}")
+            case Incident(what=what):
+                self.incidents[what] = self.incidents.get(what, 0) + 1
+            case _:
+                return
+
+
+class Process:
+    """One epoch of the engine. ``done`` is told when it ended by itself, and of what."""
+
+    def __init__(
+        self, number: int, site: Site, gate: Gate, done: Callable[["Process", BaseException | None], None]
+    ) -> None:
+        self.number = number
+        self.site = site
+        self.loop = ProcessLoop(site.machine.timeline, number)
+        self.disk = ProcessDisk(site.disk, number, lambda effect: gate(self, effect), self._failing)
+        self.started_ms = site.machine.timeline.now_ms
+        self.reader = Ledgered()
+        self.state = State()
+        self.arena: Arena | None = None
+        self.scheduler: Scheduler | None = None
+        self.links: dict[str, Link] = {}
+        self.ready = False
+        self._gate = gate
+        self._done = done
+        self._published_ms = -PUBLISH_MS
+        self._journal: InlineJournal | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self.loop.alive
+
+    def start(self) -> None:
+        """Begin; what it does happens on the timeline."""
+        asyncio._set_running_loop(self.loop)
+        try:
+            task = self.loop.create_task(self._live())
+        finally:
+            asyncio._set_running_loop(None)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        fault = None if task.cancelled() else task.exception()
+        self.loop.kill()
+        self._done(self, fault)
+
+    def _failing(self, kind: str) -> bool:
+        return self.site.faults.fires(kind, self.site.machine.timeline.now_ms, f"process {self.number}")
+
+    async def _live(self) -> None:
+        site = self.site
+        anchors = [] if MANIFEST not in site.disk.names else [_anchor(self.disk.read(MANIFEST))]
+        journal, _ = InlineJournal.open(FOLDER, anchors=anchors, segment_bytes=SEGMENT_BYTES, fs=self.disk)
+        self._journal = journal
+        replay(_entries(self.disk), self.state, [self.reader])
+        clock = ProcessClock(site.machine, self.loop, self.state.last_ts)
+        delays = site.faults.random("disk delays")
+        suspending = SuspendingJournal(
+            journal, self.loop, lambda: 0.0 if delays.random() < 0.5 else 20 * delays.random() ** 2
+        )
+        recorder = Recorder(self.state, clock, suspending, [self.reader])
+        arena = self.arena = self._assemble(recorder)
+        announce(arena, "simulation", "as planned", terms_of(site.plan))
+        close_left_open(arena)
+        await recover(arena, capital_of(site.plan))
+
+        async def publish() -> None:
+            await self._publish(suspending)
+
+        scheduler = self.scheduler = Scheduler(
+            arena,
+            requests=site.mailbox,
+            publish=publish,
+            update_ms=300_000,
+            allocations={AccountId(account): Allocation() for account in site.plan.accounts},
+            switch=site.switch,
+            watch_ms=site.plan.watch_ms,
+            commands_ms=1_000,
+        )
+        self.ready = True
+        await scheduler.run()
+        recorder.say(Stopped(reason="told to stop"))
+        journal.close()
+
+    async def _publish(self, journal: SuspendingJournal) -> None:
+        """Make everything durable; once a minute write down where the journal stands, as published files do."""
+        end = journal.inline.appended
+        await journal.durable(end.seq)
+        now_ms = self.loop.timeline.now_ms
+        if now_ms - self._published_ms >= PUBLISH_MS:
+            self._published_ms = now_ms
+            publish(self.disk, MANIFEST, msgspec.json.encode([end.seq, end.hash]))
+
+    def _assemble(self, recorder: Recorder) -> Arena:
+        site = self.site
+        desks: list[Desk] = []
+        gateways: dict[AccountId, Gateway] = {}
+        feeds: dict[AccountId, Feed] = {}
+        switch: KillSwitch = site.switch
+        for name, venue in site.venues.items():
+            account = AccountId(name)
+            link = self.links[name] = Link(
+                venue, self.loop, site.faults, lambda effect: self._gate(self, effect)
+            )
+            market = Window(site.walk, site.machine, site.faults, lambda venue=venue: venue.in_outage("read"))  # type: ignore[misc]
+            feed = feeds[account] = Feed(market, link)  # type: ignore[arg-type]
+            traders = [trader for trader in site.plan.traders if trader.account == name]
+            limits = {TraderId(trader.name): trader.limits for trader in traders}
+            gateway = gateways[account] = Gateway(
+                account, link, recorder, venue.sim.instruments, limits, feed.look, switch  # type: ignore[arg-type]
+            )
+            desks += [self._desk(trader, feed, gateway) for trader in traders]
+        return Arena(recorder, desks, gateways, feeds, DEPLOYMENT)
+
+    def _desk(self, trader: TraderPlan, feed: Feed, gateway: Gateway) -> Desk:
+        site = self.site
+        if trader.kind == "corpus":
+            model = Corpus(
+                self.loop,
+                site.faults,
+                trader.coins,
+                lambda coin: site.walk.price(coin, site.machine.true_ms()),
+                trader.name,
+            )
+            decider: Churner | ModelDecider = ModelDecider(
+                model=model, prompts=PROMPTS, timeout_ms=60_000, series_interval_ms=60_000, long_interval_ms=240_000
+            )
+        else:
+            decider = Churner(trader.seed, trader.appetite, trader.size_usd, stops=trader.stops)
+        return Desk(
+            trader=TraderId(trader.name),
+            account=AccountId(trader.account),
+            interval_ms=trader.interval_ms,
+            coins=trader.coins,
+            decider=decider,
+            limits=trader.limits,
+            account_limits=site.plan.account_limits,
+            instruments=INSTRUMENTS,
+            feed=feed,
+            gateway=gateway,
+            max_account_age_ms=60_000,
+        )
+
+
+def terms_of(plan: Plan) -> tuple[TraderTerms, ...]:
+    """What the journal is told of the traders."""
+    return tuple(
+        TraderTerms(
+            trader=trader.name,
+            name=trader.name,
+            account=trader.account,
+            kind="direct" if trader.kind == "corpus" else "strategy",
+            decider=trader.kind,
+            interval_ms=trader.interval_ms,
+            cooldown_ms=trader.limits.cooldown_ms,
+        )
+        for trader in plan.traders
+    )
+
+
+def capital_of(plan: Plan) -> dict[AccountId, dict[TraderId, Decimal]]:
+    """What each trader starts with, by venue account."""
+    return {
+        AccountId(account): {
+            TraderId(trader.name): trader.capital_usd for trader in plan.traders if trader.account == account
+        }
+        for account in plan.accounts
+    }
+
+
+def _entries(disk: ProcessDisk) -> Iterator[Entry]:
+    for frame in read(FOLDER, fs=disk):
+        if frame.kind != BODY_KIND:
+            yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))
+
+
+def _anchor(content: bytes) -> tuple[int, str]:
+    return msgspec.json.decode(content, type=tuple[int, str])

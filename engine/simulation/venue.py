@@ -1,0 +1,240 @@
+"""The venue of the simulation: the simulated exchange, what it shows late or never, and what it will not stand."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from decimal import Decimal
+from typing import Any, Literal, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from engine.exchange.sim.exchange import SimExchange
+from engine.exchange.sim.settings import SimSettings
+from engine.model.order import Envelope, Fill, Order, OrderReport, Rejected
+from engine.simulation.clock import MachineClock
+from engine.simulation.faults import Faults
+from engine.simulation.market import INSTRUMENTS, Walk
+from engine.simulation.witness import Promise, Witness
+
+NEVER_MS = 1 << 60
+AGAIN = "~"  # parts the client order id from the number of its repetition, where the venue executes it again
+SLACK = Decimal("1.03")  # by which an executed position may exceed its cap: marks move between judging and executing
+
+Result = TypeVar("Result")
+Found = Callable[[str, str], None]
+
+
+class VenueTerms(Struct, frozen=True, kw_only=True):
+    """What one venue account promises, and how it behaves where its documents are silent."""
+
+    bounded: bool = True
+    fence: bool = False
+    dedups: bool = True
+    validity_ms: int = 30_000
+    longest_lag_ms: int = 20_000
+    balance_usd: Decimal = Decimal(100_000)
+    fee_bps: Decimal = Decimal("4.5")
+    max_participation_pct: Decimal | None = None
+
+
+class Mandate(Struct, frozen=True, kw_only=True):
+    """What a trader may do at most, as the venue is told by nobody but the configuration."""
+
+    coins: tuple[str, ...]
+    max_position_usd: Decimal
+    max_leverage: int
+    max_account_usd: Decimal | None = None
+
+
+class Shown(Struct, frozen=True, kw_only=True, gc=False):
+    """A fill and the instant (ms UTC) from which the venue tells of it."""
+
+    fill: Fill
+    visible_ms: int
+
+
+class _Clock:
+    """The venue's own clock: the true time."""
+
+    def __init__(self, machine: MachineClock) -> None:
+        self._machine = machine
+
+    def now_ms(self) -> int:
+        return self._machine.true_ms()
+
+    async def sleep_until(self, instant_ms: int) -> None:
+        raise AssertionError("a venue does not sleep")
+
+
+class Venue:
+    """One venue account. It outlives every process; ``found`` is told which promise it saw broken, and how."""
+
+    def __init__(
+        self,
+        account: str,
+        walk: Walk,
+        machine: MachineClock,
+        witness: Witness,
+        terms: VenueTerms,
+        mandates: Mapping[str, Mandate],
+        faults: Faults,
+        found: Found,
+    ) -> None:
+        self.account = account
+        self.terms = terms
+        self.machine = machine
+        self.walk = walk
+        self.fills: list[Shown] = []
+        self.orders = 0
+        self.rejected = 0
+        self.outages: list[tuple[str, int, int]] = []
+        self.sim = SimExchange(
+            account,
+            walk,
+            {coin: INSTRUMENTS[coin] for coin in walk.coins},
+            SimSettings(
+                initial_balance_usd=terms.balance_usd,
+                taker_fee_bps=terms.fee_bps,
+                spread_bps=Decimal(2),
+                impact_bps=Decimal(0),
+                max_participation_pct=terms.max_participation_pct,
+                latency_ms=0,
+                validity_ms=terms.validity_ms,
+            ),
+            seed=0,
+            clock=_Clock(machine),
+        )
+        self._witness = witness
+        self._mandates = mandates
+        self._faults = faults
+        self._found = found
+        self._status_ms: dict[str, int] = {}
+        self._fills_ms: dict[str, int] = {}
+        self._nonces: dict[int, str] = {}
+        self._executed: dict[tuple[str, str, str, str], dict[int, None]] = {}
+        self._positions: dict[tuple[str, str], Decimal] = {}
+        self._harvested: dict[str, None] = {}
+        self._latest_ms = 0
+        self._repeats = 0
+
+    # What comes in
+
+    def deliver(self, envelope: Envelope, refusal: str = "") -> OrderReport:
+        """Take what has arrived; ``refusal`` is the code with which it is turned down whatever it is."""
+        self._check_promised(envelope)
+        if self._nonces.get(envelope.nonce) == "fenced":
+            return Rejected(code="InvalidNonce", detail="used by a no-op")
+        if not self.terms.bounded:
+            envelope = replace(envelope, expires_after_ms=None)
+        action = envelope.action
+        if not isinstance(action, Order):
+            self._nonces[envelope.nonce] = "used"
+            return answered(self.sim.submit(envelope))
+        name = action.client_order_id
+        if envelope.nonce not in self._nonces and answered(self.sim.find(name)) is not None and not self.terms.dedups:
+            self._repeats += 1
+            envelope = replace(envelope, action=replace(action, client_order_id=f"{name}{AGAIN}{self._repeats}"))
+        self._nonces[envelope.nonce] = "used"
+        self._draw_lags(name)
+        if refusal:
+            self.sim.refuse_next(refusal, "simulated")
+        self.orders += 1
+        report = answered(self.sim.submit(envelope))
+        self.rejected += isinstance(report, Rejected)
+        self.harvest()
+        return report
+
+    def fence(self, nonce: int) -> Literal["fenced", "consumed"]:
+        """Use up a nonce by a no-op."""
+        if nonce in self._nonces:
+            return "consumed"
+        self._nonces[nonce] = "fenced"
+        return "fenced"
+
+    # What it shows
+
+    def status(self, client_order_id: str) -> OrderReport | None:
+        """What it says about an order, which may be late for ever."""
+        report = answered(self.sim.find(client_order_id))
+        self.harvest()
+        return report if self._status_ms.get(client_order_id, 0) <= self.machine.true_ms() else None
+
+    def visible_fills(self, since_ms: int) -> list[Fill]:
+        """The fills at or after an instant that it tells of by now, oldest first."""
+        self.harvest()
+        now_ms = self.machine.true_ms()
+        return [shown.fill for shown in self.fills if shown.fill.time_ms >= since_ms and shown.visible_ms <= now_ms]
+
+    def harvest(self) -> None:
+        """Take in what has been executed since the last time, and judge it."""
+        told = answered(self.sim.fills(self._latest_ms))
+        now_ms = self.machine.true_ms()
+        for fill in told:
+            if fill.trade_id in self._harvested:
+                continue
+            self._harvested[fill.trade_id] = None
+            self._latest_ms = max(self._latest_ms, fill.time_ms)
+            name = fill.client_order_id
+            if name is not None and AGAIN in name:
+                fill = replace(fill, client_order_id=name.partition(AGAIN)[0])
+            self._judge(fill)
+            late_ms = self._fills_ms.get(fill.client_order_id or "", 0)
+            self.fills.append(Shown(fill=fill, visible_ms=now_ms + late_ms))
+
+    def in_outage(self, kind: str) -> bool:
+        """Whether a window of this kind is open."""
+        now_ms = self.machine.true_ms()
+        return any(name == kind and start_ms <= now_ms < end_ms for name, start_ms, end_ms in self.outages)
+
+    # What it will not stand
+
+    def _check_promised(self, envelope: Envelope) -> None:
+        if f"{self.account}:{envelope.nonce}" not in self._witness.intents:
+            self._found("P3", f"nonce {envelope.nonce} arrived before its intent was durable: {envelope.action}")
+
+    def _judge(self, fill: Fill) -> None:
+        if fill.client_order_id is None:
+            return
+        promise = self._witness.promises.get(fill.client_order_id)
+        if promise is None:
+            self._found("P3", f"{fill.client_order_id} was executed and no durable intent names it")
+            return
+        executions = self._executed.setdefault(promise.decision, {})
+        executions[fill.order_id] = None
+        if len(executions) > 1:
+            self._found("P2", f"{promise.decision} was executed {len(executions)} times")
+        self._judge_size(promise, fill)
+
+    def _judge_size(self, promise: Promise, fill: Fill) -> None:
+        mandate = self._mandates.get(promise.trader)
+        place = (promise.trader, fill.coin)
+        before = self._positions.get(place, Decimal(0))
+        after = self._positions[place] = before + fill.signed_quantity
+        if mandate is None or fill.coin not in mandate.coins:
+            self._found("P10", f"{promise.trader} may not trade {fill.coin}")
+        elif abs(after) > abs(before) and abs(after) * fill.price > mandate.max_position_usd * SLACK:
+            worth = abs(after) * fill.price
+            self._found("P10", f"{promise.trader} holds {worth:.2f} USD of {fill.coin}, {mandate.max_position_usd} is allowed")
+        elif promise.cause != "decision" and (abs(after) > abs(before) or (after != 0 and (after > 0) != (before > 0))):
+            self._found("P10", f"{promise.cause} of {promise.trader} took {fill.coin} from {before} to {after}")
+
+    def _draw_lags(self, name: str) -> None:
+        """How late status and fills of an order are, drawn once an order: faults persist, they do not flicker."""
+        now_ms, timeline_ms = self.machine.true_ms(), self.machine.timeline.now_ms
+        lags = self._faults.random("lags")
+        status_ms, fills_ms = (int(lags.random() * self.terms.longest_lag_ms) for _ in range(2))
+        if name in self._status_ms:
+            return
+        self._status_ms[name] = now_ms + (status_ms if self._faults.fires("status_late", timeline_ms, name) else 0)
+        if self._faults.fires("status_never", timeline_ms, name):
+            self._status_ms[name] = NEVER_MS
+        self._fills_ms[name] = fills_ms if self._faults.fires("fills_late", timeline_ms, name) else 0
+
+
+def answered(coroutine: Coroutine[Any, Any, Result]) -> Result:
+    """The result of a coroutine of the simulated exchange, which never suspends."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        result: Result = stop.value
+        return result
+    raise AssertionError("the simulated exchange suspended")
