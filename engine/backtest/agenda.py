@@ -15,20 +15,19 @@ Coins = tuple[str, ...]
 
 
 class Turn:
-    """When one trader is due: at every slot, or where its strategy says that it may want to act in some coin."""
+    """When one trader is due: at every slot, or where its strategy says that it may want to act in some coin.
+
+    ``mask`` tells of each row whether the trader is due at its open.
+    """
 
     def __init__(self, slots: Mask, coins: Coins, points: Sequence[Mask] | None) -> None:
         self.sparse = points is not None
         self.due = slots if points is None else slots & np.logical_or.reduce(points)
         self._slots = slots.data
-        self._mask = self.due.data
+        self.mask = self.due.data
         self._coins = coins
         self._wanted = _wanted_coins(points)
         self._subsets: dict[int, Coins] = {}
-
-    def at(self, row: int) -> bool:
-        """Whether the trader is due at the open of ``row``."""
-        return bool(self._mask[row])
 
     def coins(self, row: int) -> Coins | None:
         """The coins in which it may want to act there; ``None`` for all."""
@@ -65,11 +64,12 @@ class Agenda:
         for turn in turns.values():
             busy |= turn.due
         self._busy = np.flatnonzero(busy).data
+        self._last = len(self._busy)
         self._place = 0
 
     def next_row(self) -> int:
         """The next bar at whose open something is due; the count of bars when nothing is any more."""
-        row = self._busy[self._place] if self._place < len(self._busy) else self.count
+        row: int = self._busy[self._place] if self._place < self._last else self.count
         if self._again:
             row = min(row, *self._again.values())
         return row
@@ -77,9 +77,14 @@ class Agenda:
     def take(self, row: int) -> dict[TraderId, Coins | None]:
         """The traders due at the open of ``row``, with the coins to be asked about (``None``: all); done with then."""
         busy = self._busy
-        while self._place < len(busy) and busy[self._place] <= row:
-            self._place += 1
-        due = {trader: turn.coins(row) for trader, turn in self._turns.items() if turn.at(row)}
+        place = self._place
+        while place < self._last and busy[place] <= row:
+            place += 1
+        self._place = place
+        due = {}
+        for trader, turn in self._turns.items():
+            if turn.mask[row]:
+                due[trader] = turn.coins(row)
         if self._again:
             due |= {trader: None for trader, at in self._again.items() if at <= row}
             self._again = {trader: at for trader, at in self._again.items() if at > row}

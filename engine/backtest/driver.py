@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.backtest.agenda import Agenda, agenda
 from engine.backtest.hits import Hits
-from engine.backtest.solvency import Solvency
+from engine.backtest.solvency import Solvency, calm_until
 from engine.executor.ports import Columns
 from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
@@ -139,8 +139,8 @@ class Driver:
         for promise in solvency:
             promise.anchor(0)
         while True:
-            if all(promise.calm for promise in solvency):
-                due = min(plan.next_row(), *[promise.until_row for promise in solvency])
+            due = min(plan.next_row(), calm_until(solvency))
+            if due >= 0:
                 inside = hits.next_row(count)
                 if inside < due:
                     row = max(row, inside)
@@ -163,11 +163,12 @@ class Driver:
     def _open(self, row: int, now_ms: int, plan: Agenda, hits: Hits, solvency: list[Solvency]) -> None:
         """Everything that happens at the open of a bar: venue time, funding, marks, then the decisions that are due."""
         arena = self.arena
+        state = arena.state
         self._clock.set(max(now_ms, self._clock.now_ms()))
         hour = now_ms % HOUR_MS == 0
         self._pass_time(row, now_ms, solvency)
         for gateway in arena.gateways.values():
-            if arena.state.accounts[gateway.account].intents:
+            if state.accounts[gateway.account].intents:
                 step(resolve(gateway, arena.recorder))
             elif hour:
                 step(gateway.collect())
@@ -184,8 +185,8 @@ class Driver:
             for desk in arena.in_turn(due, now_ms) if len(due) > 1 else [arena.desks[next(iter(due))]]:
                 if self._decide(desk, now_ms, due[desk.trader]):
                     plan.ask_again(desk.trader, row)
-                if arena.state.traders[desk.trader].plans:
-                    hits.update(arena.state, desk, row)
+                if state.traders[desk.trader].plans:
+                    hits.update(state, desk, row)
         for promise in solvency:
             if hour or row >= promise.until_row or not promise.holds(row):
                 promise.anchor(row)
@@ -202,8 +203,9 @@ class Driver:
 
     def _decide(self, desk: Desk, slot_ms: int, only: tuple[str, ...] | None) -> bool:
         """Run one slot; whether the trader has to be asked again at its next one."""
-        standing = self.arena.state.traders[desk.trader].standing
         recorder = self.arena.recorder
+        state = recorder.state
+        standing = state.traders[desk.trader].standing
         if standing.last_slot_ms >= slot_ms:
             return False
         if standing.status != "running" or standing.pause_until_ms > slot_ms:
@@ -212,7 +214,9 @@ class Driver:
             return True
         closed = step(run_cycle(desk, slot_ms, recorder, self.arena.deployment, only))
         if closed.outcome == "held" or (closed.outcome == "acted" and not closed.why):
-            intents = self.arena.state.accounts[desk.account].intents
+            intents = state.accounts[desk.account].intents
+            if not intents:
+                return False
             return any(intent.trader == desk.trader for intent in intents.values())  # they may still be filled
         return True
 

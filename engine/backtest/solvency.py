@@ -1,13 +1,14 @@
 """Solvency: until which bar no account can come near liquidation, so that it need not be worked out at each."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
+
+import numpy as np
 
 from engine.manager.arena import Arena
 from engine.manager.desk import Desk
 from engine.manager.feed import mark_of
-from engine.market.bars import Bars
-from engine.market.touch import Extremes
+from engine.market.bars import Bars, Floats
 from engine.model.account import Account, account_liquidation_price
 from engine.model.book import Book
 from engine.model.ids import AccountId
@@ -34,7 +35,7 @@ class Solvency:
         self._opens = {coin: of_coin.open.data for coin, of_coin in bars.items()}
         self._lows = {coin: of_coin.low.data for coin, of_coin in bars.items()}
         self._highs = {coin: of_coin.high.data for coin, of_coin in bars.items()}
-        self._extremes = {coin: Extremes(of_coin) for coin, of_coin in bars.items()}
+        self._moves: memoryview = np.maximum.reduce([moves_ahead(of_coin) for of_coin in bars.values()]).data
         self._count = max((len(of_coin) for of_coin in bars.values()), default=0)
         self._gateway = arena.gateways[account]
         self._instruments = self._gateway.exchange.instruments
@@ -56,7 +57,7 @@ class Solvency:
             self.calm = True
             self._traded_usd = self._gateway.traded_usd
             return
-        move = max(self._move(coin, row) for coin in self._opens)
+        move = self._moves[row]
         rate = max(_maintenance_rate(instrument) for instrument in self._instruments.values())
         loss = 2 * move + rate * (1 + 2 * move)
         prices = {coin: self._opens[coin][row] for coin in held}
@@ -86,12 +87,33 @@ class Solvency:
                 found.append((coin, high))
         return found
 
-    def _move(self, coin: str, row: int) -> float:
-        price = self._opens[coin][row]
-        low, high = self._extremes[coin].over(row, self.until_row)
-        if not price > 0 or not low > 0:
-            return float("inf")
-        return max(high / price - 1, 1 - low / price)
+
+def calm_until(promises: Sequence[Solvency]) -> int:
+    """The row up to which all promises hold; -1 where one of them could not be made."""
+    until = promises[0].until_row
+    for promise in promises:
+        if not promise.calm:
+            return -1
+        if promise.until_row < until:
+            until = promise.until_row
+    return until
+
+
+def moves_ahead(bars: Bars) -> Floats:
+    """How far, as a fraction of its open, the price goes from each bar to the end of the bar's block, in the worse way.
+
+    Infinity where there is no price to measure by, or none in the rest of the block.
+    """
+    blocks = -(-len(bars) // BLOCK)
+    missing = blocks * BLOCK - len(bars)
+    lows = np.concatenate((bars.low, np.full(missing, np.nan))).reshape(blocks, BLOCK)
+    highs = np.concatenate((bars.high, np.full(missing, np.nan))).reshape(blocks, BLOCK)
+    low = np.fmin.accumulate(lows[:, ::-1], axis=1)[:, ::-1].reshape(-1)[: len(bars)]
+    high = np.fmax.accumulate(highs[:, ::-1], axis=1)[:, ::-1].reshape(-1)[: len(bars)]
+    known = (bars.open > 0) & (low > 0)
+    opened = np.where(known, bars.open, 1.0)
+    moves: Floats = np.where(known, np.maximum(high / opened - 1, 1 - low / opened), np.inf)
+    return moves
 
 
 def _maintenance_rate(instrument: Instrument) -> float:

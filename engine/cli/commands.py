@@ -17,6 +17,7 @@ app = App(
     name="engine",
     help="An arena in which models, prompts and strategies trade perpetuals side by side.",
     version=__version__,
+    help_format="plaintext",  # what markdown would take to load is half of what --help takes
     default_parameter=Parameter(negative=()),
     result_action="return_value",
 )

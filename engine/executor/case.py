@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from engine.executor.context import Context
 from engine.model.decision import Proposal
-from engine.model.market import CoinSnapshot
+from engine.model.market import Price
 from engine.model.position import ZERO, Position, apply_fill, initial_margin_usd
 
 # No price, size or amount in this field lies outside; what does is garbage, and arithmetic with it may overflow.
@@ -20,7 +20,7 @@ class Case:
     """One proposal before its judges. ``held`` is the signed position it starts from, in coins.
 
     What only rules about opening read is filled in by ``open`` once the proposal is known to be sane: ``opens`` in
-    coins, the market's ``snapshot``, and the ``stop`` and ``target`` that the position will have.
+    coins, the market's ``price``, and the ``stop`` and ``target`` that the position will have.
     """
 
     __slots__ = (
@@ -32,8 +32,8 @@ class Case:
         "limits",
         "opens",
         "position",
+        "price",
         "proposal",
-        "snapshot",
         "stop",
         "target",
     )
@@ -47,7 +47,7 @@ class Case:
         self.position = exposure.positions.get(proposal.coin)
         self.held = ZERO if self.position is None else self.position.quantity
         self.opens = ZERO
-        self.snapshot: CoinSnapshot | None = None
+        self.price: Price | None = None
         self.stop: Decimal | None = None
         self.target: Decimal | None = None
         self._worst_usd: Decimal | None = None
@@ -56,7 +56,7 @@ class Case:
         """Look up what the rules about opening read; adding to a position leaves its exit plan in force."""
         proposal = self.proposal
         self.opens = opens
-        self.snapshot = self.context.market.coin(proposal.coin)
+        self.price = self.context.market.price(proposal.coin)
         plan = proposal.plan
         if plan is None and self.position is not None and not proposal.closes:
             plan = self.context.plans.get(proposal.coin)
@@ -81,8 +81,8 @@ class Case:
     def worst_usd(self) -> Decimal:
         """The largest value the position in this coin can take: the proposal filled, and its own pending orders too."""
         if self._worst_usd is None:
-            proposal = self.proposal
-            pending = self.exposure.pending_of(self.context.trader, proposal.coin)
+            proposal, context = self.proposal, self.context
+            pending = self.exposure.pending_of(context.trader, proposal.coin) if context.pending else None
             self._worst_usd = _worst_usd(proposal.after, pending, proposal.mark)
         return self._worst_usd
 
@@ -126,7 +126,7 @@ class Exposure:
 
     def mark(self, coin: str) -> Decimal:
         """The mark of a coin, USD; NaN when the market has none, so that nothing computed from it is within a cap."""
-        found = self.context.market.mark(coin)
+        found = self.context.market.marks[coin]
         return UNKNOWN if found is None else found
 
     def pending_of(self, trader: str, coin: str) -> Pending | None:
@@ -150,9 +150,11 @@ class Exposure:
         """The trader's initial margin in all other coins, USD; an order without a position counts without leverage."""
         total = ZERO
         if not self.context.pending:
+            marks = self.context.market.marks
             for held, position in self.positions.items():
                 if held != coin:
-                    total += initial_margin_usd(position, self.mark(held))
+                    mark = marks[held]
+                    total += UNKNOWN if mark is None else initial_margin_usd(position, mark)
             return total
         for other in self.other_coins(coin):
             owned = self.positions.get(other)

@@ -17,7 +17,6 @@ from engine.model.order import Side
 from engine.model.standing import Standing
 from engine.model.trade import Trade
 
-
 UNKNOWN = Decimal("NaN")
 
 

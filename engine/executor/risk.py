@@ -22,17 +22,18 @@ def judge(proposals: Sequence[Proposal], context: Context) -> list[Verdict]:
     Closing is exempt from the rules about opening: where only the opening part of a flip is denied, the denial is
     followed by an approval of its closing part. Raises nothing: what cannot be computed is denied.
     """
-    closing, opening = _active_rules(context.limits, context.account_limits)
+    active = _active_rules(context.limits, context.account_limits)
     exposure = Exposure(context)
     verdicts: list[Verdict] = []
     last = len(proposals) - 1
     for place, proposal in enumerate(proposals):
         case = Case(proposal, context, exposure)
-        denied = _first_denial(proposal, case, closing)
+        denied = _first_denial(proposal, case, active.closing)
         approved = proposal if denied is None else None
         if denied is None and (opens := proposal.opens):
             case.open(opens)
-            denied = _first_denial(proposal, case, opening)
+            has_exits = case.stop is not None or case.target is not None
+            denied = _first_denial(proposal, case, active.opening if has_exits else active.opening_without_exits)
             if denied is not None:
                 closes = proposal.closes > 0
                 approved = replace(proposal, quantity=proposal.closes, plan=None) if closes else None
@@ -46,11 +47,15 @@ def judge(proposals: Sequence[Proposal], context: Context) -> list[Verdict]:
 
 
 class Rule(Struct, frozen=True):
-    """One pre-trade rule: its check, whether limits switch it on, and whether closing has to pass it too."""
+    """One pre-trade rule: its check, whether limits switch it on, and whether closing has to pass it too.
+
+    A rule about ``exits`` has nothing to say where a position will have neither stop nor target.
+    """
 
     check: Check
     active: Callable[[Limits, AccountLimits], bool]
     closing: bool = False
+    exits: bool = False
 
     @property
     def name(self) -> str:
@@ -87,8 +92,8 @@ RULES: tuple[Rule, ...] = (
     Rule(rules.leverage, _always),
     Rule(rules.stop_present, lambda limits, _: limits.stop_loss_enabled),
     Rule(rules.target_present, lambda limits, _: limits.take_profit_enabled),
-    Rule(rules.stop_side, _always),
-    Rule(rules.target_side, _always),
+    Rule(rules.stop_side, _always, exits=True),
+    Rule(rules.target_side, _always, exits=True),
     Rule(rules.risk_reward, _when("min_risk_reward_ratio")),
     Rule(rules.fee_viability, _when("min_edge_over_fees")),
     Rule(rules.minimum_notional, _always),
@@ -114,7 +119,7 @@ RULES: tuple[Rule, ...] = (
     Rule(guards.drawdown, _when("max_drawdown_pct")),
     Rule(guards.loss_streak, _when("max_loss_streak")),
     Rule(caps.margin_usage, _when("max_margin_usage_pct")),
-    Rule(rules.stop_before_liquidation, _always),
+    Rule(rules.stop_before_liquidation, _always, exits=True),
     Rule(caps.coin_lease, lambda _, account: account.policy == "exclusive"),
     Rule(caps.trader_notional, _when("max_trader_notional_usd")),
     Rule(caps.coin_notional, lambda _, account: account.max_coin_notional_usd is not None),
@@ -130,11 +135,21 @@ def columns(limits: Limits) -> tuple[Column, ...]:
 
 Named = tuple[tuple[str, Check], ...]
 _KEPT = 4096
-_active: dict[tuple[int, int], tuple[Limits, AccountLimits, Named, Named]] = {}
+_active: dict[tuple[int, int], "ActiveRules"] = {}
 
 
-def _active_rules(limits: Limits, account: AccountLimits) -> tuple[Named, Named]:
-    """The rules for closing and for opening that these limits switch on.
+class ActiveRules(Struct, frozen=True, gc=False):
+    """What limits switch on, in order: for what closes, for what opens, and for what opens with no exits planned."""
+
+    limits: Limits
+    account: AccountLimits
+    closing: Named
+    opening: Named
+    opening_without_exits: Named
+
+
+def _active_rules(limits: Limits, account: AccountLimits) -> ActiveRules:
+    """The rules that these limits switch on.
 
     Kept by identity, because hashing the limits would cost more than most rules; an entry holds its limits, so that
     their identities are not given to others.
@@ -142,12 +157,19 @@ def _active_rules(limits: Limits, account: AccountLimits) -> tuple[Named, Named]
     found = _active.get((id(limits), id(account)))
     if found is None:
         chosen = [rule for rule in RULES if rule.active(limits, account)]
-        closing = tuple((rule.name, rule.check) for rule in chosen if rule.closing)
-        opening = tuple((rule.name, rule.check) for rule in chosen if not rule.closing)
+        found = ActiveRules(
+            limits,
+            account,
+            closing=tuple((rule.name, rule.check) for rule in chosen if rule.closing),
+            opening=tuple((rule.name, rule.check) for rule in chosen if not rule.closing),
+            opening_without_exits=tuple(
+                (rule.name, rule.check) for rule in chosen if not rule.closing and not rule.exits
+            ),
+        )
         if len(_active) >= _KEPT:
             _active.clear()
-        found = _active[id(limits), id(account)] = (limits, account, closing, opening)
-    return found[2], found[3]
+        _active[id(limits), id(account)] = found
+    return found
 
 
 def _first_denial(proposal: Proposal, case: Case, checks: Named) -> Denied | None:

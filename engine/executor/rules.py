@@ -4,10 +4,11 @@ from decimal import Decimal
 
 from engine.executor.case import LARGEST, SMALLEST, Case, figure
 from engine.model.decision import Proposal
-from engine.model.instrument import maintenance_margin_usd, round_quantity_down, tier_at
+from engine.model.instrument import maintenance_margin_usd, tier_at
 from engine.model.position import ZERO, initial_margin_usd, maintenance_usd, unrealized_usd
 
 HUNDRED = Decimal(100)
+PERCENT = Decimal("0.01")
 
 
 def quantity(proposal: Proposal, case: Case) -> str | None:
@@ -20,9 +21,9 @@ def quantity(proposal: Proposal, case: Case) -> str | None:
         return f"quantity is {figure(size)}, it must be above zero"
     if closes and not ZERO < closes <= size:
         return f"closing part is {figure(closes)} of {figure(size)}"
-    off_lot = round_quantity_down(size, instrument) != size
-    if off_lot or (closes and closes != size and round_quantity_down(closes, instrument) != closes):
-        return f"quantity is {figure(size)} of which {figure(closes)} closes, the lot is {figure(instrument.lot)}"
+    lot = instrument.lot
+    if size % lot or (closes and closes % lot):
+        return f"quantity is {figure(size)} of which {figure(closes)} closes, the lot is {figure(lot)}"
     return None
 
 
@@ -69,7 +70,7 @@ def symbol_allowed(proposal: Proposal, case: Case) -> str | None:
     """The trader may trade the coin, and the market has a price for it."""
     if proposal.coin not in case.context.coins:
         return f"{proposal.coin} is not tradable now; tradable: {', '.join(case.context.coins) or 'none'}"
-    return None if case.snapshot is not None else f"{proposal.coin} has no price"
+    return None if case.price is not None else f"{proposal.coin} has no price"
 
 
 def cooldown(proposal: Proposal, case: Case) -> str | None:
@@ -85,28 +86,28 @@ def cooldown(proposal: Proposal, case: Case) -> str | None:
 
 def snapshot_fresh(proposal: Proposal, case: Case) -> str | None:
     """The price is young enough, and it is the one by which the proposal was sized."""
-    snapshot = case.snapshot
-    if snapshot is None:
+    price = case.price
+    if price is None:
         return f"{proposal.coin} has no price"
-    age_ms = abs(case.context.now_ms - snapshot.price_ms)  # a price from the future tells of a wrong clock
+    age_ms = abs(case.context.now_ms - price.price_ms)  # a price from the future tells of a wrong clock
     if not age_ms <= case.limits.max_snapshot_age_ms:
         return f"price is {age_ms} ms old, the limit is {case.limits.max_snapshot_age_ms} ms"
-    if snapshot.mark != proposal.mark:
-        return f"sized at {figure(proposal.mark)} USD, the mark is {figure(snapshot.mark)} USD"
+    if price.mark != proposal.mark:
+        return f"sized at {figure(proposal.mark)} USD, the mark is {figure(price.mark)} USD"
     return None
 
 
 def price_band(proposal: Proposal, case: Case) -> str | None:
     """Stated entry, oracle, and the worst price the order may take lie within a band around the mark."""
     mark = proposal.mark
-    band = mark * case.limits.price_band_pct / HUNDRED
+    band = mark * (case.limits.price_band_pct * PERCENT)
     worse = proposal.limit_price - mark if proposal.side == "buy" else mark - proposal.limit_price
     if not worse <= band:
         return _outside("limit price", proposal.limit_price, case)
     entry = proposal.decision.entry_price
     if entry is not None and not (entry.is_finite() and abs(entry - mark) <= band):
         return _outside("entry price", entry, case)
-    oracle = None if case.snapshot is None else case.snapshot.oracle
+    oracle = None if case.price is None else case.price.oracle
     if oracle is not None and not (oracle.is_finite() and abs(oracle - mark) <= band):
         return _outside("oracle", oracle, case)
     return None
@@ -237,9 +238,9 @@ def minimum_notional(proposal: Proposal, case: Case) -> str | None:
 def liquidity(proposal: Proposal, case: Case) -> str | None:
     """Enough of the coin is held open by everybody for this trade not to matter."""
     least = case.limits.liquidity_threshold_usd
-    snapshot = case.snapshot
     if least is None:
         return None
+    snapshot = case.context.market.coin(proposal.coin)
     if snapshot is None or snapshot.open_interest is None:
         return f"open interest is unknown, the minimum is {figure(least)} USD"
     found = snapshot.open_interest * float(proposal.mark)

@@ -17,12 +17,13 @@ def funded(
     paid: Mapping[tuple[int, str], FundingPayment],
     look: Callable[[int], MarketSnapshot],
 ) -> Iterator[Funded]:
-    """The funding records of one full hour, one a coin that anybody holds.
+    """The funding records of one full hour, one a coin that anybody holds or that the venue booked for.
 
     Where long and short traders net to nothing the venue books nothing, and yet one owes the other: the rate and mark
     of the market then decide, and the shares add up to zero. A coin whose rate nobody knows is not funded.
     """
-    for coin in _held(book):
+    booked = [coin for time_ms, coin in paid if time_ms == hour_ms]
+    for coin in dict.fromkeys([*_held(book), *booked]):
         quantities = {
             account.trader: account.positions[coin].quantity for account in book.accounts() if coin in account.positions
         }

@@ -9,12 +9,13 @@ from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
+from engine.manager.state import AccountState
 from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import HOUSE, AccountId, TraderId, next_slot
 from engine.model.instrument import Instrument
 from engine.model.market import MarketSnapshot
-from engine.model.order import Accepted, Action, Fill, MarginMode, Order, OrderReport, Rejected
+from engine.model.order import Accepted, Action, Fill, FundingPayment, MarginMode, Order, OrderReport, Rejected
 from engine.model.position import ZERO
 from engine.model.standing import HOUR_MS
 
@@ -112,16 +113,19 @@ class Gateway:
         """
         recorder = self._recorder
         account = recorder.state.accounts[self.account]
-        seen = account.fills_seen
-        told = await self.exchange.fills(account.fills_until_ms)
-        fills = list({fill.trade_id: fill for fill in told if fill.trade_id not in seen}.values())
-        hour_ms = next_slot(max(self._funded_ms, account.funded_until_ms), HOUR_MS)
+        late_ms = self.exchange.capabilities.fills_late_ms
+        told = await self.exchange.fills(max(account.opened_ms, account.fills_until_ms - late_ms))
         now_ms = recorder.clock.now_ms()
-        if hour_ms > now_ms:
-            for fill in fills:
-                self._fill(fill)
-            return len(fills)
-        paid = {(payment.time_ms, payment.coin): payment for payment in await self.exchange.funding(hour_ms)}
+        hour_ms = self._next_hour(account)
+        paid: dict[tuple[int, str], FundingPayment] = {}
+        if hour_ms <= now_ms:
+            now_ms = min(now_ms, await self.exchange.time())  # what the venue has not reached yet it has not paid
+            paid = {(payment.time_ms, payment.coin): payment for payment in await self.exchange.funding(hour_ms)}
+            hour_ms = self._next_hour(account)
+        seen = account.fills_seen  # looked at only now: whoever collected during the reads has booked some of it
+        fills = list({fill.trade_id: fill for fill in told if fill.trade_id not in seen}.values())
+        if len(fills) > 1:
+            fills.sort(key=_place)
         done = 0
         while hour_ms <= now_ms:
             while done < len(fills) and fills[done].time_ms < hour_ms:
@@ -135,6 +139,10 @@ class Gateway:
         for fill in fills[done:]:
             self._fill(fill)
         return len(fills)
+
+    def _next_hour(self, account: AccountState) -> int:
+        """The first full hour that is not funded yet."""
+        return next_slot(max(self._funded_ms, account.funded_until_ms), HOUR_MS)
 
     def _fill(self, fill: Fill) -> None:
         recorder = self._recorder
@@ -200,6 +208,11 @@ class Gateway:
         if notional > limits.max_position_size_usd:
             return f"the position would be {notional:.2f} USD, the cap is {limits.max_position_size_usd} USD"
         return None
+
+
+def _place(fill: Fill) -> tuple[int, int, str]:
+    """Where a fill stands among others: by time, then by the venue's numbering."""
+    return fill.time_ms, len(fill.trade_id), fill.trade_id
 
 
 def _liquidated(book: Book, fill: Fill) -> TraderId | None:

@@ -50,6 +50,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     bounded_acceptance: bool = False  # envelopes expire at a venue time
     nonce_fence: bool = False  # a no-op on the same nonce proves that the order can never execute
     trigger_orders: bool = False  # stops can rest at the venue
+    fills_late_ms: int = 600_000  # how long after its time a fill may still turn up in what the venue tells
 
 
 class ExchangeProvider(Protocol):

@@ -42,6 +42,7 @@ class Origin(Struct, frozen=True, kw_only=True, gc=False):
 class AccountState(Struct, kw_only=True):
     """One venue account: its book, what is under way on it, and how far its fills and funding have been read.
 
+    What the venue executed before ``opened_ms`` is none of the arena's.
     Every hour up to ``funded_until_ms`` is funded in all coins; ``funded_ms`` is the last hour funded in each coin.
     """
 
@@ -49,6 +50,7 @@ class AccountState(Struct, kw_only=True):
     intents: dict[str, OpenIntent] = {}
     origins: dict[str, Origin] = {}
     leverage: dict[str, int] = {}
+    opened_ms: int = 0
     fills_until_ms: int = 0
     fills_seen: dict[str, int] = {}
     funded_until_ms: int = 0

@@ -7,7 +7,7 @@ from typing import Protocol
 from engine.market.prices import Prices
 from engine.market.series import CoinSeries, SeriesWindow
 from engine.market.touch import Touch, touched_price
-from engine.model.market import NAN, CoinSnapshot, Column, Marks, MarketSnapshot, Price
+from engine.model.market import NAN, CoinSnapshot, Column, MarketSnapshot, Marks, Price
 
 
 class MetPrices(dict[str, Decimal | None]):
@@ -37,7 +37,7 @@ class MetPrices(dict[str, Decimal | None]):
 
 
 class ShownMarks(dict[str, Decimal | None]):
-    """What a look shows of a recording with gaps: the price that is met, where the bar that closed last is known too."""
+    """What a look shows of a recording with gaps: the price that is met, where the bar closed last is known as well."""
 
     __slots__ = ("_closed", "_closes", "_met")
 

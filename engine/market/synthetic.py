@@ -18,7 +18,7 @@ from engine.market.series import CoinSeries, SeriesWindow, declarations
 from engine.market.touch import Touch, touch_inside, touched_price
 from engine.market.world import PROFILES, World, gridded
 from engine.model.instrument import Instrument
-from engine.model.market import Bar, CoinSnapshot, Column, Found, GatheredSnapshot, Marks, MarketSnapshot, Quote
+from engine.model.market import Bar, CoinSnapshot, Column, Found, GatheredSnapshot, MarketSnapshot, Marks, Quote
 
 LONGEST_BAR_MS = HOUR_MS
 BLOCK_BARS = 128  # bars are made in blocks, so that a value depends on its place and not on who asked first

@@ -108,7 +108,7 @@ def unrealized_usd(position: Position, mark: Decimal) -> Decimal:
 def initial_margin_usd(position: Position, mark: Decimal) -> Decimal:
     """Margin that the position ties up: at the mark when crossed, at its entry when isolated."""
     if position.mode == "cross":
-        return notional_usd(position, mark) / position.leverage
+        return abs(position.quantity) * mark / position.leverage
     return abs(position.cost_usd) / position.leverage
 
 

@@ -49,8 +49,9 @@ class MachineClock:
 
 
 class ProcessClock:
-    """What one process makes of it, satisfying ``engine.clock.Clock``: it never shows an earlier time than before.
+    """What one process makes of it, satisfying ``engine.clock.Clock``: time goes on, whatever the wall clock is set to.
 
+    A step forward is followed; after a step back time goes on from where it was, by the time that really passes.
     ``floor_ms`` is the instant at which its journal ended: a start does not go back before it.
     """
 
@@ -58,14 +59,17 @@ class ProcessClock:
         self._machine = machine
         self._loop = loop
         self._latest_ms = floor_ms
+        self._read_ms = machine.true_ms()
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC; a step backwards shows as standing still."""
-        self._latest_ms = max(self._latest_ms, self._machine.wall_ms())
+        """Milliseconds since 1970, UTC; never decreases, and never stands still while time passes."""
+        passed_ms = self._machine.true_ms()
+        self._latest_ms = max(self._latest_ms + passed_ms - self._read_ms, self._machine.wall_ms())
+        self._read_ms = passed_ms
         return self._latest_ms
 
     async def sleep_until(self, instant_ms: int) -> None:
-        """Return once the machine believes that the instant has come."""
+        """Return once the instant has come; a step of the wall clock is noticed."""
         while (left_ms := instant_ms - self.now_ms()) > 0:
             await self._machine.sleep(self._loop, left_ms)
 

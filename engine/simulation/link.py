@@ -29,7 +29,9 @@ class Link:
 
     has_resting = False
 
-    def __init__(self, venue: Venue, loop: ProcessLoop, faults: Faults, gate: Callable[[str], None]) -> None:
+    def __init__(
+        self, venue: Venue, loop: ProcessLoop, faults: Faults, gate: Callable[[str], None], believed_ms: Callable[[], int]
+    ) -> None:
         self.account_id = venue.account
         self.capabilities = Capabilities(bounded_acceptance=venue.terms.bounded, nonce_fence=venue.terms.fence)
         self.instruments = venue.sim.instruments
@@ -39,13 +41,16 @@ class Link:
         self._loop = loop
         self._faults = faults
         self._gate = gate
+        self._believed_ms = believed_ms
         self._random = faults.random(f"line {venue.account}")
         self._nonce = 0
+        self._ahead_ms = 0  # by how much the venue's clock is ahead of what the process believes
 
     def prepare(self, action: Action, now_ms: int) -> Envelope:
-        """Give the action its nonce and expiry."""
-        self._nonce = max(now_ms, self._nonce + 1)
-        return Envelope(action=action, nonce=self._nonce, expires_after_ms=now_ms + self._venue.terms.validity_ms)
+        """Give the action its nonce and expiry, in venue time as far as it is known."""
+        venue_ms = now_ms + self._ahead_ms
+        self._nonce = max(venue_ms, self._nonce + 1)
+        return Envelope(action=action, nonce=self._nonce, expires_after_ms=venue_ms + self._venue.terms.validity_ms)
 
     def advance(self, now_ms: int) -> None:
         """The venue's time passes by itself."""
@@ -100,6 +105,7 @@ class Link:
     async def account(self) -> VenueAccount:
         """The account as it stands. Raises ``VenueUnreachable``."""
         await self._read("account")
+        self._ahead_ms = self._venue.machine.true_ms() - self._believed_ms()
         found = self._venue.sim.snapshot()
         self._venue.harvest()
         return found

@@ -57,6 +57,7 @@ class Operator:
     def heal(self) -> None:
         """Undo everything that would keep the engine from trading."""
         universe = self._universe
+        universe.machine.step(-universe.machine.stepped_ms)
         for venue in universe.venues.values():
             venue.outages.clear()
         universe.walk.halted.clear()

@@ -63,7 +63,7 @@ def drawn_plan(seed: int, minutes: int) -> Plan:
         seed=seed,
         minutes=minutes,
         coins=coins,
-        accounts=accounts,
+        accounts={name: terms for name, terms in accounts.items() if any(trader.account == name for trader in traders)},
         traders=traders,
         rates=drawn_rates(random),
         account_limits=account_limits,

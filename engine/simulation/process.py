@@ -226,7 +226,7 @@ class Process:
         for name, venue in site.venues.items():
             account = AccountId(name)
             link = self.links[name] = Link(
-                venue, self.loop, site.faults, lambda effect: self._gate(self, effect)
+                venue, self.loop, site.faults, lambda effect: self._gate(self, effect), recorder.clock.now_ms
             )
             market = Window(site.walk, site.machine, site.faults, lambda venue=venue: venue.in_outage("read"))  # type: ignore[misc]
             feed = feeds[account] = Feed(market, link)  # type: ignore[arg-type]

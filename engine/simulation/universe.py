@@ -164,7 +164,7 @@ class Universe:
             checker.settled(process)
             checker.money(process, self.plan)
             checker.funded(process)
-        check_recovered(process, self.plan, self.found, self.machine.wall_ms())
+        check_recovered(process, self.plan, self.found, self.machine.true_ms())
 
     # What happens to processes
 

@@ -60,7 +60,7 @@ def skip(venue: Venue, now_ms: int) -> None:
     if now_ms <= ledger.played_ms:
         return
     assert not ledger.resting, "orders rest: bars have to be played"
-    if ledger.holdings:
+    if ledger.holdings and now_ms - now_ms % HOUR_MS > ledger.played_ms:
         hours = _hours(venue, ledger.played_ms, now_ms)
         assert len(hours) <= 1, "more than one funding hour cannot be skipped at once"
         for hour_ms in hours:

@@ -1,0 +1,130 @@
+"""The per-trader cycle files: one readable file a closed slot, from the same records as everything else."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from engine.journal.cycles import WAITING_MAX, CycleFiles
+from engine.journal.errors import JournalBroken
+from engine.manager import record as r
+from engine.manager.recorder import replay
+from engine.manager.state import State
+from engine.model.ids import TraderId
+from tests.arena.small_arena import SmallArena, buy, close
+
+
+def at_once(seq: int) -> None:
+    """A journal that is always durable."""
+
+
+@contextmanager
+def filed(arena: SmallArena, folder: Path) -> Iterator[CycleFiles]:
+    """The cycle files of ann, and of nobody else."""
+    files = CycleFiles({TraderId("ann"): folder}, arena.state, known_seq=0, durable=at_once)
+    arena.recorder.sinks.append(files)
+    with files:
+        yield files
+
+
+def played(folder: Path) -> SmallArena:
+    """Ann buys in minute 1 and closes in minute 3; bob does the same without files."""
+    script = {1: buy(quantity="2"), 3: close()}
+    arena = SmallArena({"ann": script, "bob": script})
+    with filed(arena, folder):
+        arena.play(5)
+    return arena
+
+
+def read(path: Path) -> dict[str, Any]:
+    """What a file says."""
+    return dict(msgspec.json.decode(path.read_bytes()))
+
+
+def names(folder: Path) -> list[str]:
+    """The files there, by name."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_slot_leaves_one_file_that_says_what_was_decided_and_what_came_of_it(tmp_path: Path) -> None:
+    arena = played(tmp_path / "ann")
+
+    cycle = read(tmp_path / "ann" / "cycle_20251020T000100.json")
+
+    assert (cycle["trader"], cycle["slot"], cycle["outcome"]) == ("ann", "2025-10-20T00:01:00.000Z", "acted")
+    assert [decision["signal"] for decision in cycle["decisions"]] == ["buy_to_enter"]
+    assert [verdict["type"] for verdict in cycle["verdicts"]] == ["approved"]
+    assert [intent["envelope"]["action"]["quantity"] for intent in cycle["intents"]] == ["2"]
+    assert [report["report"]["filled_quantity"] for report in cycle["reports"]] == ["2"]
+    assert [(fill["price"], fill["quantity"]) for fill in cycle["fills"]] == [("100", "2")]
+    assert [held["quantity"] for held in cycle["account"]["positions"]] == ["2"]
+    closed = [e for e in arena.entries if isinstance(e.record, r.SlotClosed) and e.trader == "ann"]
+    assert len(names(tmp_path / "ann")) == len(closed)
+    assert cycle["record"] in [entry.seq for entry in closed]
+
+
+def test_only_traders_with_a_folder_get_files(tmp_path: Path) -> None:
+    played(tmp_path / "ann")
+
+    assert names(tmp_path) == ["ann"]
+
+
+def test_a_restart_writes_what_is_missing_and_leaves_what_is_there(tmp_path: Path) -> None:
+    arena = played(tmp_path / "ann")
+    before = {name: (tmp_path / "ann" / name).read_bytes() for name in names(tmp_path / "ann")}
+    (tmp_path / "ann" / "cycle_20251020T000100.json").unlink()
+
+    state = State()
+    files = CycleFiles({TraderId("ann"): tmp_path / "ann"}, state, known_seq=arena.recorder.seq, durable=at_once)
+    with files:
+        replay(iter(arena.entries), state, [files])
+
+    assert {name: (tmp_path / "ann" / name).read_bytes() for name in names(tmp_path / "ann")} == before
+
+
+def test_the_file_of_another_slot_is_never_overwritten(tmp_path: Path) -> None:
+    played(tmp_path / "ann")
+    first = (tmp_path / "ann" / "cycle_20251020T000100.json").read_bytes()
+
+    played(tmp_path / "ann")  # another arena, with a journal of its own, in the same folder
+
+    assert (tmp_path / "ann" / "cycle_20251020T000100.json").read_bytes() == first
+    assert "cycle_20251020T000100_2.json" in names(tmp_path / "ann")
+
+
+def test_a_disk_that_takes_no_files_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "ann").write_text("a file where the folder should be")
+
+    with caplog.at_level(logging.ERROR):
+        arena = played(tmp_path / "ann")
+
+    assert "acted" in arena.outcomes("ann")
+    assert {entry.message for entry in caplog.records} == {"cycle file not written"}
+
+
+def test_nothing_is_written_of_a_slot_that_is_not_durable(tmp_path: Path) -> None:
+    def broken(seq: int) -> None:
+        raise JournalBroken("the disk is full")
+
+    arena = SmallArena({"ann": {1: buy()}})
+    with CycleFiles({TraderId("ann"): tmp_path / "ann"}, arena.state, known_seq=0, durable=broken) as files:
+        arena.recorder.sinks.append(files)
+        arena.play(3)
+
+    assert not (tmp_path / "ann").exists()
+
+
+def test_trading_never_waits_for_a_disk_that_hangs(tmp_path: Path) -> None:
+    arena = SmallArena({"ann": {}})
+    files = CycleFiles({TraderId("ann"): tmp_path / "ann"}, arena.state, known_seq=0, durable=at_once)
+    files.go_live()
+
+    for minute in range(WAITING_MAX + 10):  # nobody takes them: the thread was never started
+        closed = r.SlotClosed(slot_ms=minute * 60_000, outcome="held")
+        files.entry(r.Entry(seq=minute + 1, ts=minute * 60_000, trader="ann", record=closed))
+
+    assert not (tmp_path / "ann").exists()
