@@ -36,7 +36,7 @@ class Hits:
         positions = state.accounts[desk.account].book.traders[desk.trader].positions
         for coin, plan in trader.plans.items():
             position = positions.get(coin)
-            if position is None:
+            if position is None or (plan.stop_loss is None and plan.profit_target is None):
                 continue
             key = (desk.trader, coin)
             known = self._watched.get(key)

@@ -1,6 +1,7 @@
 """Solvency: until which bar no account can come near liquidation, so that it need not be worked out at each."""
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from functools import partial
 
 import numpy as np
@@ -13,6 +14,7 @@ from engine.model.account import Account, account_liquidation_price
 from engine.model.book import Book
 from engine.model.ids import AccountId
 from engine.model.instrument import Instrument
+from engine.model.position import ZERO
 
 BLOCK = 256  # bars for which a promise is made at most
 MARGIN = 0.95  # of what the bound below allows: floats, fees and funding are small beside the rest
@@ -39,7 +41,7 @@ class Solvency:
         self._count = max((len(of_coin) for of_coin in bars.values()), default=0)
         self._gateway = arena.gateways[account]
         self._instruments = self._gateway.exchange.instruments
-        self._traded_usd = 0.0
+        self._traded_usd = ZERO
 
     def holds(self, row: int) -> bool:
         """Whether the promise still covers everything up to the open of ``row``."""
@@ -64,7 +66,7 @@ class Solvency:
         room = min(equity / loss - gross for equity, gross in _worths(book, prices)) * MARGIN
         if room > 0:
             self.calm = True
-            self._traded_usd = self._gateway.traded_usd + room
+            self._traded_usd = self._gateway.traded_usd + Decimal(room)
 
     def adverse(self, desk: Desk, row: int) -> list[tuple[str, float]]:
         """The coins whose bar goes beyond the price at which the account would be liquidated, with the bar's extreme.

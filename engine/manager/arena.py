@@ -27,6 +27,9 @@ class Arena:
         self.gateways = gateways
         self.feeds = feeds
         self.deployment = deployment
+        self.rebalanced_ms: dict[
+            AccountId, int
+        ] = {}  # when rebalancing was last considered, whether or not it moved any
 
     @property
     def state(self) -> State:

@@ -22,7 +22,7 @@ class SnapshotBody(msgspec.Struct, frozen=True, kw_only=True):
 
 def keep_snapshot(recorder: Recorder, snapshot: MarketSnapshot) -> None:
     """Store what the market looked like, once per instant, however many traders looked."""
-    if not recorder.keeps_bodies or recorder.snapshot_ms == snapshot.time_ms:
+    if not recorder.keeps_journal or recorder.snapshot_ms == snapshot.time_ms:
         return
     recorder.snapshot_ms = snapshot.time_ms
     body = SnapshotBody(time_ms=snapshot.time_ms, coins=tuple(snapshot))
@@ -31,7 +31,7 @@ def keep_snapshot(recorder: Recorder, snapshot: MarketSnapshot) -> None:
 
 def keep_prompt(recorder: Recorder, rendered: Rendered) -> str:
     """Store the rendered messages; what to refer to them by."""
-    if not recorder.keeps_bodies:
+    if not recorder.keeps_journal:
         return ""
     parts = [recorder.body("Message", _encoder.encode(message)) for message in rendered.messages]
     return ",".join(parts)

@@ -8,12 +8,14 @@ from engine.manager.desk import Desk
 from engine.manager.feed import MarkMissing, mark_of
 from engine.manager.record import Cause, Incident, Liquidated, Transferred
 from engine.manager.recorder import Recorder
+from engine.manager.resolve import resolve
+from engine.manager.state import OpenIntent
 from engine.model.account import cross_backing_usd, equity_usd, maintenance_total_usd
 from engine.model.decision import ExitPlan
 from engine.model.ids import HOUSE, client_order_id
 from engine.model.instrument import round_price
 from engine.model.market import MarketSnapshot
-from engine.model.order import Order, OrderReport
+from engine.model.order import Cancel, Order, OrderReport
 from engine.model.position import ZERO, Position, is_isolated_position_liquidated
 
 EXIT_SLIPPAGE = Decimal("0.05")  # an exit must get out: it accepts prices this much worse than the mark
@@ -55,14 +57,18 @@ def hit_within(position: Position, plan: ExitPlan, *, opened: Decimal, low: Deci
 async def close_position(
     desk: Desk, recorder: Recorder, deployment: str, coin: str, cause: Cause
 ) -> OrderReport | None:
-    """Close a trader's own position in one coin at the market; ``None`` when there is none or an order is under way."""
+    """Close a trader's own position in one coin at the market, after its orders that rest there were cancelled.
+
+    ``None`` when there is none, or the outcome of an earlier order on the coin is not known yet.
+    """
+    await cancel_resting(desk, recorder, deployment, coin)
     await desk.gateway.collect()  # the venue may have closed it by itself
     state = recorder.state
     account = state.accounts[desk.account]
     position = account.book.traders[desk.trader].positions.get(coin)
     if position is None:
         return None
-    if any(pending.coin == coin and pending.trader == desk.trader for pending in state.pending(desk.account)):
+    if own_orders(recorder, desk, coin):
         return None
     now_ms = recorder.clock.now_ms()
     mark = mark_of(desk.feed.look(now_ms), coin)
@@ -91,8 +97,45 @@ async def close_position(
     return await desk.gateway.send(seq, intended, desk.trader)
 
 
+def own_orders(recorder: Recorder, desk: Desk, coin: str | None = None) -> list[OpenIntent]:
+    """A trader's orders that have not ended, on one coin or on all."""
+    return [
+        intent
+        for intent in recorder.state.accounts[desk.account].intents.values()
+        if intent.trader == desk.trader
+        and isinstance(intent.envelope.action, Order)
+        and (coin is None or intent.envelope.action.coin == coin)
+    ]
+
+
+async def cancel_resting(desk: Desk, recorder: Recorder, deployment: str, coin: str) -> None:
+    """Cancel a trader's orders that rest on a coin, and learn what they had filled by then."""
+    canceled = False
+    for intent in own_orders(recorder, desk, coin):
+        if intent.unresolved or not intent.reported:
+            continue
+        reference = f"{intent.client_order_id}:{recorder.clock.now_ms()}"
+        name = client_order_id(deployment, desk.account, desk.trader, "cancel", reference, 0)
+        if name in recorder.state.accounts[desk.account].intents:
+            continue
+        seq, intended = desk.gateway.intend(
+            Cancel(client_order_id=intent.client_order_id, coin=coin),
+            trader=desk.trader,
+            client_order_id=name,
+            cause="cancel",
+            reference=reference,
+        )
+        await desk.gateway.send(seq, intended, desk.trader)
+        canceled = True
+    if canceled:
+        await resolve(desk.gateway, recorder)
+
+
 async def close_everything(desk: Desk, recorder: Recorder, deployment: str, cause: Cause) -> None:
     """Close every position of one trader, and of nobody else; one whose coin has no price is left for the next time."""
+    resting = [intent.envelope.action.coin for intent in own_orders(recorder, desk)]
+    for coin in dict.fromkeys(resting):
+        await cancel_resting(desk, recorder, deployment, coin)
     for coin in list(recorder.state.accounts[desk.account].book.traders[desk.trader].positions):
         try:
             await close_position(desk, recorder, deployment, coin, cause)

@@ -232,7 +232,7 @@ def _transferred(state: State, record: r.Transferred, ts: int, who: TraderId) ->
     _move(book, record.source, -record.usd, record.source_equity_usd)
     _move(book, record.target, record.usd, record.target_equity_usd)
     if record.why == "rebalance":
-        state.transferred_ms = ts
+        state.accounts[AccountId(record.account)].rebalanced_ms = ts
     for name in (record.source, record.target):
         trader = state.traders.get(TraderId(name))
         if trader is not None and trader.standing.day < 0:

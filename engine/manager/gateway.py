@@ -12,13 +12,14 @@ from engine.manager.recorder import Recorder
 from engine.manager.state import AccountState
 from engine.model.book import Book
 from engine.model.decision import ExitPlan
-from engine.model.ids import HOUSE, AccountId, TraderId, next_slot
+from engine.model.ids import HOUSE, AccountId, TraderId
 from engine.model.instrument import Instrument
 from engine.model.market import MarketSnapshot
 from engine.model.order import Accepted, Action, Fill, FundingPayment, MarginMode, Order, OrderReport, Rejected
 from engine.model.position import ZERO
 from engine.model.standing import HOUR_MS
 
+MOST_ABOVE_LIMIT = Decimal("1.2")  # of the limit: what a quantity can be worth at a mark that far away
 PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
 
 
@@ -42,8 +43,10 @@ class Gateway:
         self.account = account
         self.exchange = exchange
         self.submitted = 0
+        self.in_flight: dict[str, None] = {}  # by client order id: sent, and the answer is waited for
+        self.consumed_ms: dict[str, int] = {}  # by client order id: when its nonce was found used, in venue time
         self.absences: dict[str, int] = {}  # by client order id: reads that did not find an order that is overdue
-        self.traded_usd = 0.0  # filled at once, valued at the orders' limits
+        self.traded_usd = ZERO  # filled at once, valued at the orders' limits and as much beyond as is allowed
         self._recorder = recorder
         self._instruments = instruments
         self._limits = limits
@@ -80,7 +83,8 @@ class Gateway:
     async def send(self, seq: int, intended: Intended, trader: TraderId) -> OrderReport:
         """Send an intent once it is durable, and record what the venue said and what it filled."""
         recorder = self._recorder
-        await recorder.intent_durable(seq)
+        if recorder.keeps_journal:
+            await recorder.intent_durable(seq)
         halt = self._switch.read()
         fault = self._fault(intended, trader)
         if halt is not None and fault is None and not self._reduces(intended, trader):
@@ -91,7 +95,11 @@ class Gateway:
             recorder.say(Incident(account=self.account, what="gateway_refused", detail=fault), trader)
         else:
             self.submitted += 1
-            report = await self.exchange.submit(intended.envelope)
+            self.in_flight[intended.client_order_id] = None
+            try:
+                report = await self.exchange.submit(intended.envelope)
+            finally:
+                del self.in_flight[intended.client_order_id]
         recorder.say(
             Reported(account=self.account, client_order_id=intended.client_order_id, report=report),
             None if trader == HOUSE else trader,
@@ -99,7 +107,7 @@ class Gateway:
         if type(report) is Accepted and report.filled_quantity:
             action = intended.envelope.action
             if type(action) is Order:
-                self.traded_usd += float(report.filled_quantity * action.limit_price) * (1 + float(PRICE_SANITY))
+                self.traded_usd += report.filled_quantity * action.limit_price * MOST_ABOVE_LIMIT
             try:
                 await self.collect()
             except VenueUnreachable:  # the watch collects them as soon as the venue answers again
@@ -123,9 +131,9 @@ class Gateway:
             paid = {(payment.time_ms, payment.coin): payment for payment in await self.exchange.funding(hour_ms)}
             hour_ms = self._next_hour(account)
         seen = account.fills_seen  # looked at only now: whoever collected during the reads has booked some of it
-        fills = list({fill.trade_id: fill for fill in told if fill.trade_id not in seen}.values())
+        fills = [fill for fill in told if fill.trade_id not in seen]
         if len(fills) > 1:
-            fills.sort(key=_place)
+            fills = sorted({fill.trade_id: fill for fill in fills}.values(), key=_place)
         done = 0
         while hour_ms <= now_ms:
             while done < len(fills) and fills[done].time_ms < hour_ms:
@@ -142,7 +150,8 @@ class Gateway:
 
     def _next_hour(self, account: AccountState) -> int:
         """The first full hour that is not funded yet."""
-        return next_slot(max(self._funded_ms, account.funded_until_ms), HOUR_MS)
+        last_ms = max(self._funded_ms, account.funded_until_ms)
+        return last_ms - last_ms % HOUR_MS + HOUR_MS
 
     def _fill(self, fill: Fill) -> None:
         recorder = self._recorder
@@ -184,24 +193,27 @@ class Gateway:
             return None
         instrument = self._instruments.get(order.coin)
         limits = self._limits.get(trader)
-        mark = self._market(self._recorder.clock.now_ms()).mark(order.coin)
+        mark = self._market(self._recorder.clock.now_ms()).marks[order.coin]
         if instrument is None or limits is None or mark is None:
             return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'limits or mark'}"
         if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
             return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
-        if order.quantity <= 0 or order.quantity % instrument.lot != 0:
+        if order.quantity <= ZERO or order.quantity % instrument.lot:
             return f"quantity {order.quantity} is not a positive multiple of the lot {instrument.lot}"
         if abs(order.limit_price - mark) > PRICE_SANITY * mark:
             return f"limit {order.limit_price} is more than {PRICE_SANITY:%} away from the mark {mark}"
         position = self._recorder.state.accounts[self.account].book.traders[trader].positions.get(order.coin)
         held = ZERO if position is None else position.quantity
         after = held + order.quantity if order.side == "buy" else held - order.quantity
-        if abs(after) <= abs(held) and (after == 0 or (after > 0) == (held > 0)):
+        if abs(after) <= abs(held) and (not after or (after > 0) == (held > 0)):
             return None
-        if intended.cause not in ("decision",):
+        if intended.cause != "decision":
             return (
                 f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
             )
+        status = self._recorder.state.traders[trader].standing.status
+        if status != "running":
+            return f"{trader} is {status}: its positions may only shrink"
         if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
             return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
         notional = abs(after) * min(mark, order.limit_price)

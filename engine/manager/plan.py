@@ -11,7 +11,7 @@ from engine.model.instrument import Instrument, round_price, round_quantity_down
 from engine.model.order import Order
 from engine.model.position import ZERO
 
-BPS = Decimal(10_000)
+BASIS_POINT = Decimal("0.0001")
 
 
 def propose(decisions: Sequence[Decision], context: Context, desk: Desk) -> tuple[list[Proposal], list[Denied]]:
@@ -42,7 +42,7 @@ def _opens(proposal: Proposal) -> bool:
 def _sized(decision: Decision, context: Context, desk: Desk, busy: object) -> Proposal | Denied | None:
     coin = decision.symbol
     instrument = context.instruments.get(coin)
-    mark = context.market.mark(coin)
+    mark = context.market.marks[coin]
     if instrument is None:
         return _no(decision, "symbol_allowed", f"{coin} is not an instrument of this venue")
     if mark is None:
@@ -58,12 +58,12 @@ def _sized(decision: Decision, context: Context, desk: Desk, busy: object) -> Pr
     if not signed.is_finite():
         return _no(decision, "size", f"the size is {signed}")
     quantity = round_quantity_down(abs(signed), instrument)
-    if quantity == 0:
+    if not quantity:
         if decision.target_quantity is not None:
             return None
         return _no(decision, "size", f"{abs(signed)} {coin} rounds to nothing on a lot of {instrument.lot}")
     buys = signed > 0
-    against = held != 0 and (held > 0) != buys
+    against = held and (held > 0) != buys
     closes = min(quantity, abs(held)) if against else ZERO
     return Proposal(
         decision=decision,
@@ -108,7 +108,7 @@ def _wanted(decision: Decision, held: Decimal, mark: Decimal) -> Decimal | str:
 def _limit_price(decision: Decision, desk: Desk, mark: Decimal, buys: bool, instrument: Instrument) -> Decimal:
     """The worst price: the mark moved by the allowed slippage, or the decider's own limit for limit styles."""
     if desk.order_style == "market_ioc" or decision.entry_price is None or decision.entry_price <= 0:
-        offset = mark * desk.slippage_bps / BPS if desk.order_style == "market_ioc" else ZERO
+        offset = mark * (desk.slippage_bps * BASIS_POINT) if desk.order_style == "market_ioc" else ZERO
         price = mark + offset if buys else mark - offset
     else:
         price = decision.entry_price

@@ -11,8 +11,12 @@ def rebalance_all(arena: Arena, account: AccountId, allocation: Allocation) -> N
     """Rebalance once an interval; nothing moves while a price is missing or a sample is too small."""
     recorder = arena.recorder
     now_ms = recorder.clock.now_ms()
-    if allocation.strategy != "performance_based" or now_ms - arena.state.transferred_ms < allocation.rebalance_ms:
+    if allocation.strategy != "performance_based":
         return
+    since_ms = max(arena.state.accounts[account].rebalanced_ms, arena.rebalanced_ms.get(account, 0))
+    if now_ms - since_ms < allocation.rebalance_ms:
+        return
+    arena.rebalanced_ms[account] = now_ms
     snapshot = arena.feeds[account].look(now_ms)
     equities, free = {}, {}
     for desk in arena.desks_of(account):

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import Struct
 
-from engine.manager.ports import ExchangeProvider
+from engine.manager.gateway import Gateway
 from engine.manager.record import Incident, Observed
 from engine.manager.recorder import Recorder
 from engine.model.book import Book, net_quantities
@@ -65,15 +65,23 @@ def settled_usd(book: Book) -> Decimal:
     return total
 
 
-async def reconcile(
-    account: AccountId, exchange: ExchangeProvider, recorder: Recorder
-) -> tuple[VenueAccount, list[Drift]]:
-    """Read the venue account and compare; an order whose outcome is open explains a difference until it is resolved."""
-    venue = await exchange.account()
-    state = recorder.state.accounts[account]
-    if any(intent.unresolved for intent in state.intents.values()):
-        return venue, []
-    return venue, compare(state.book, venue)
+async def reconcile(gateway: Gateway, recorder: Recorder) -> tuple[VenueAccount, list[Drift]]:
+    """Read the venue account and compare; an order whose outcome is open explains a difference until it is resolved.
+
+    What was filled a moment ago may show in one read and not yet in the other: a difference counts when it is there
+    again after all fills were collected.
+    """
+    state = recorder.state.accounts[gateway.account]
+    drifts: list[Drift] = []
+    for _ in range(2):
+        await gateway.collect()
+        venue = await gateway.exchange.account()
+        if any(intent.unresolved or intent.expected is not None for intent in state.intents.values()):
+            return venue, []
+        drifts = compare(state.book, venue)
+        if not drifts:
+            break
+    return venue, drifts
 
 
 def report_drift(account: AccountId, drifts: list[Drift], venue: VenueAccount, recorder: Recorder) -> None:

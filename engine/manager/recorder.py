@@ -32,6 +32,9 @@ class Recorder:
         self.waits = True  # False while history is played: nothing suspends, the driver syncs the journal itself
         self.snapshot_ms = -1  # the last instant whose market snapshot was stored
         self.durable_now: Callable[[int], None] = _nothing_to_do  # for while ``waits`` is False
+        self.keeps_journal = (
+            journal is not None
+        )  # without one there is nothing to wait for, and no body worth preparing
         self._journal = journal
         self._bodies = bodies
 
@@ -70,11 +73,6 @@ class Recorder:
         if self._bodies is not None:
             self._bodies(reference, data)
         return reference
-
-    @property
-    def keeps_bodies(self) -> bool:
-        """Whether bodies are worth preparing."""
-        return self._journal is not None
 
 
 def _nothing_to_do(seq: int) -> None:

@@ -13,6 +13,9 @@ from engine.model.order import Accepted, Cancel, Order, OrderReport, Rejected, S
 log = structlog.get_logger()
 
 GRACE_MS = 45_000  # a venue's answers may lag behind its own clock by this much
+CONSUMED_GRACE_MS = (
+    1_800_000  # the same after the nonce was found used: by the order, or by a no-op whose answer was lost
+)
 ABSENCES = 2  # reads after that moment which must agree that there is no such order
 
 
@@ -28,11 +31,14 @@ async def resolve(gateway: Gateway, recorder: Recorder) -> int:
     try:
         await gateway.collect()
         for intent in list(account.intents.values()):
+            if intent.client_order_id in gateway.in_flight:
+                continue  # whoever sent it still waits for the answer
             found = await _evidence(gateway, intent)
             if found is None or intent.client_order_id not in account.intents:
                 continue
             report, evidence = found
             gateway.absences.pop(intent.client_order_id, None)
+            gateway.consumed_ms.pop(intent.client_order_id, None)
             recorder.say(
                 Reported(
                     account=gateway.account,
@@ -71,19 +77,29 @@ async def _never_accepted(gateway: Gateway, intent: OpenIntent) -> tuple[OrderRe
     capabilities = gateway.exchange.capabilities
     if intent.filled:
         return None  # it was accepted: its status is late
-    if capabilities.nonce_fence and await gateway.exchange.fence(intent.envelope) == "fenced":
-        return Rejected(code="never_accepted", detail="its nonce is used up without it"), "nonce fence"
-    expires_ms = intent.envelope.expires_after_ms
-    if capabilities.nonce_fence or not capabilities.bounded_acceptance or expires_ms is None:
+    name = intent.client_order_id
+    settled_ms, grace_ms = intent.envelope.expires_after_ms, GRACE_MS  # after that it can no longer be executed
+    if capabilities.nonce_fence:
+        match await gateway.exchange.fence(intent.envelope):
+            case "fenced":
+                return Rejected(code="never_accepted", detail="its nonce is used up without it"), "nonce fence"
+            case "consumed":
+                if name not in gateway.consumed_ms:
+                    gateway.consumed_ms[name] = await gateway.exchange.time()
+                settled_ms, grace_ms = gateway.consumed_ms[name], CONSUMED_GRACE_MS
+            case None:
+                return None
+    elif not capabilities.bounded_acceptance:
         return None
-    if await gateway.exchange.time() <= expires_ms + GRACE_MS:
+    if settled_ms is None or await gateway.exchange.time() <= settled_ms + grace_ms:
         return None
     await gateway.collect()
     absences = gateway.absences
-    absences[intent.client_order_id] = absences.get(intent.client_order_id, 0) + 1
-    if absences[intent.client_order_id] < ABSENCES or intent.filled:
+    absences[name] = absences.get(name, 0) + 1
+    if absences[name] < ABSENCES or intent.filled:
         return None
     return (
-        Rejected(code="never_accepted", detail=f"unknown to the venue {GRACE_MS} ms after its validity ended"),
-        f"{ABSENCES} absent reads of status and fills after expiry and grace in venue time",
+        Rejected(code="never_accepted", detail=f"unknown to the venue {grace_ms} ms after it could be taken last"),
+        f"{ABSENCES} absent reads of status and fills after {'its nonce was used' if capabilities.nonce_fence else 'expiry'}"
+        " and grace in venue time",
     )

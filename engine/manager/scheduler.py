@@ -187,17 +187,33 @@ class Scheduler:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            await self._publish()
+            try:
+                await self._publish()
+            except OSError as error:  # readers keep the generation they have; trading does not depend on it
+                log.error("publishing failed", why=str(error))
             await clock.sleep_until(clock.now_ms() + EXPORT_PAUSE_MS)
 
     async def _commands(self) -> None:
         clock = self.arena.recorder.clock
         while True:
             for request in self._requests.take():
-                answer = await obey(self.arena, request) if isinstance(request, Command) else request
+                answer = await self._obeyed(request) if isinstance(request, Command) else request
                 self._requests.answer(answer)
                 log.info("command answered", request=answer.request, ok=answer.ok, detail=answer.detail)
             await clock.sleep_until(clock.now_ms() + self._commands_ms)
+
+    async def _obeyed(self, command: Command) -> Answer:
+        """Carry out a command; one that breaks is answered as failed and ends nothing else."""
+        task = asyncio.create_task(obey(self.arena, command))
+        try:
+            await asyncio.wait([task])
+        finally:
+            task.cancel()
+        fault = None if task.cancelled() else task.exception()
+        if fault is None and not task.cancelled():
+            return task.result()
+        log.error("command failed", request=command.request, exc_info=fault)
+        return Answer(request=command.request, ok=False, detail=f"failed: {type(fault).__name__}: {fault}")
 
     async def _drain(self) -> None:
         """Wait for cycles under way as long as a stop may take; what is left is interrupted at the next start."""

@@ -12,14 +12,35 @@ from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, next_s
 from engine.model.order import MarginMode, Rejected, SetLeverage
 
 
+class TraderMisplaced(ValueError):
+    """The configuration takes a trader away from what it holds; the message says which, and what would do."""
+
+
 def announce(arena: Arena, version: str, config: str, terms: Sequence[TraderTerms]) -> None:
-    """Begin an epoch; the configuration is said again only when it changed, and then it gets the next version."""
+    """Begin an epoch; the configuration is said again only when it changed, and then it gets the next version.
+
+    Raises ``TraderMisplaced``, before anything is said, when a trader would be left with positions that nobody watches.
+    """
     recorder = arena.recorder
+    _check_places(arena, terms)
     recorder.say(Started(epoch=arena.state.epoch + 1, version=version, deployment=arena.deployment))
     known = {trader.terms for trader in arena.state.traders.values()}
     if arena.state.config != config or any(term not in known for term in terms):
         version_number = arena.state.config_version + 1
         recorder.say(Configured(config=config, version=version_number, traders=tuple(terms)))
+
+
+def _check_places(arena: Arena, terms: Sequence[TraderTerms]) -> None:
+    places = {term.trader: term.account for term in terms}
+    faults = []
+    for name, trader in arena.state.traders.items():
+        held = ", ".join(arena.state.ledger(name).positions)
+        if name not in places and held:
+            faults.append(f"{name} is not configured any more, but holds {held}: put it back and stop it first")
+        elif name in places and places[name] != trader.terms.account:
+            faults.append(f"{name} was moved from {trader.terms.account} to {places[name]}: give it a new id there")
+    if faults:
+        raise TraderMisplaced("; ".join(faults))
 
 
 def close_left_open(arena: Arena) -> None:

@@ -57,6 +57,7 @@ class AccountState(Struct, kw_only=True):
     funded_ms: dict[str, int] = {}
     incidents: int = 0
     alarms: int = 0
+    rebalanced_ms: int = 0
 
 
 class TraderState(Struct, kw_only=True):
@@ -80,7 +81,6 @@ class State(Struct, kw_only=True):
     accounts: dict[AccountId, AccountState] = {}
     traders: dict[TraderId, TraderState] = {}
     prices: dict[str, Decimal] = {}
-    transferred_ms: int = 0
     halted: str = ""
 
     def account_of(self, trader: str) -> AccountState:

@@ -11,6 +11,7 @@ from engine.manager.exits import (
     hit_at,
     is_liquidated,
     liquidate,
+    own_orders,
     settle_shortfall,
 )
 from engine.manager.feed import MarkMissing, mark_of
@@ -53,7 +54,9 @@ async def watch_desk(arena: Arena, desk: Desk) -> None:
     positions = arena.state.accounts[desk.account].book.traders[desk.trader].positions
     if not positions:
         if status == "stopping":
-            recorder.say(Control(command="stopped", reason=trader.standing.reason, by="engine"), desk.trader)
+            await _finish_stop(arena, desk)
+        elif status == "stopped" and trader.standing.reason == "liquidated":
+            settle_shortfall(desk, recorder)
         return
     snapshot = desk.feed.look(recorder.clock.now_ms())
     if status == "stopping":
@@ -73,6 +76,16 @@ async def watch_desk(arena: Arena, desk: Desk) -> None:
                 await close_position(desk, recorder, arena.deployment, coin, hit.cause)
 
 
+async def _finish_stop(arena: Arena, desk: Desk) -> None:
+    """A trader has stopped once it holds nothing and no order of its own can be filled any more."""
+    recorder = arena.recorder
+    if own_orders(recorder, desk):
+        await close_everything(desk, recorder, arena.deployment, "operator")
+    if not own_orders(recorder, desk) and not arena.state.ledger(desk.trader).positions:
+        reason = arena.state.traders[desk.trader].standing.reason
+        recorder.say(Control(command="stopped", reason=reason, by="engine"), desk.trader)
+
+
 def _is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> bool:
     """As ``is_liquidated``; an account whose worth is not known is left alone, but not the stops of its other coins."""
     try:
@@ -85,7 +98,7 @@ async def observe(arena: Arena, account: AccountId, *, previous: tuple[Drift, ..
     """Read the venue account, keep it for the looks, compare it with the book, and report a difference once."""
     feed = arena.feeds[account]
     try:
-        venue, drifts = await reconcile(account, feed.exchange, arena.recorder)
+        venue, drifts = await reconcile(arena.gateways[account], arena.recorder)
     except VenueUnreachable as failure:  # the last report grows old, and with it the slots are skipped
         log.info("venue cannot be asked", account=account, why=str(failure))
         return previous

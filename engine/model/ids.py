@@ -1,5 +1,6 @@
 """Identities: functions of what they name, so that the same cause always yields the same id."""
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import NewType
 
@@ -26,9 +27,15 @@ def client_order_id(deployment: str, account: str, trader: str, cause: str, refe
     Two different tuples of arguments give two different ids: every part is preceded by its length. ``reference`` names
     the occasion within the cause: the slot of a decision, the position and stop that fired, the operator's request.
     """
-    parts = (deployment, account, trader, cause, reference, str(leg))
-    text = "".join([f"{len(part)}:{part}" for part in parts])
+    who = _with_lengths(deployment, account, trader, cause)
+    number = str(leg)
+    text = f"{who}{len(reference)}:{reference}{len(number)}:{number}"
     return "0x" + blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+@lru_cache(maxsize=4096)  # the same few for every order of a trader
+def _with_lengths(*parts: str) -> str:
+    return "".join([f"{len(part)}:{part}" for part in parts])
 
 
 def turn(slot_ms: int, trader: str) -> bytes:

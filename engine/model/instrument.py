@@ -62,7 +62,7 @@ def hyperliquid_instrument(coin: str, size_decimals: int, max_leverage: int, ven
 
 def round_quantity_down(quantity: Decimal, instrument: Instrument) -> Decimal:
     """Towards zero to the instrument's lot: an order never grows by rounding."""
-    return quantity.quantize(_STEPS[instrument.size_decimals], rounding=ROUND_DOWN)
+    return quantity.quantize(_STEPS[instrument.size_decimals], ROUND_DOWN)
 
 
 def round_price(price: Decimal, instrument: Instrument, direction: PriceRounding) -> Decimal:
@@ -70,9 +70,10 @@ def round_price(price: Decimal, instrument: Instrument, direction: PriceRounding
 
     Below the smallest step "down" finds 0, which is no price.
     """
-    places = min(instrument.max_price_decimals, instrument.significant_figures - 1 - price.adjusted())
-    step = _STEPS[places] if places > 0 else _STEPS[0]
-    return price.quantize(step, rounding=_PRICE_ROUNDING[direction])
+    places = instrument.significant_figures - 1 - price.adjusted()
+    if places > instrument.max_price_decimals:
+        places = instrument.max_price_decimals
+    return price.quantize(_STEPS[places if places > 0 else 0], _PRICE_ROUNDING[direction])
 
 
 def on_price_grid(price: Decimal, instrument: Instrument) -> bool:

@@ -14,19 +14,17 @@ CloseReason = Literal["decision", "stop_loss", "take_profit", "liquidation", "op
 class Trade(Struct, frozen=True, kw_only=True, gc=False):
     """One completed round trip of one trader in one coin; ``quantity`` is signed (short is negative), money in USD.
 
-    gross = exit notional - entry notional (signed); net = gross - entry and exit fees; funding is its own line.
+    Notionals are those of all entries and of all exits, unsigned. Funding is a line of its own.
     """
 
-    trade_id: str
     coin: str
     quantity: Decimal
-    entry_price: Decimal
-    exit_price: Decimal
+    entry_notional_usd: Decimal
+    exit_notional_usd: Decimal
     entry_ms: int
     exit_ms: int
     entry_fee_usd: Decimal
     exit_fee_usd: Decimal
-    gross_usd: Decimal
     funding_usd: Decimal
     leverage: int
     entry_order_id: int
@@ -39,8 +37,29 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
     reason: CloseReason
 
     @property
+    def trade_id(self) -> str:
+        """Named by the fills that began and ended it."""
+        return f"{self.entry_trade_id}-{self.exit_trade_id}"
+
+    @property
+    def entry_price(self) -> Decimal:
+        """Average price of the entries, USD a coin."""
+        return self.entry_notional_usd / abs(self.quantity)
+
+    @property
+    def exit_price(self) -> Decimal:
+        """Average price of the exits, USD a coin."""
+        return self.exit_notional_usd / abs(self.quantity)
+
+    @property
+    def gross_usd(self) -> Decimal:
+        """What the move of the price earned: exit notional - entry notional, the other way round for a short."""
+        moved = self.exit_notional_usd - self.entry_notional_usd
+        return moved if self.quantity > 0 else -moved
+
+    @property
     def net_usd(self) -> Decimal:
-        """Profit after fees, before funding, as nof1 counts it."""
+        """Profit after the fees of entries and exits, before funding, as nof1 counts it."""
         return self.gross_usd - self.entry_fee_usd - self.exit_fee_usd
 
 
@@ -160,18 +179,15 @@ def _reduced(trip: Trip, fill: Fill) -> Trip:
 
 
 def _completed(trip: Trip, fill: Fill, quantity: Decimal, fee_usd: Decimal, reason: CloseReason) -> Trade:
-    exit_notional = trip.exit_notional_usd + quantity * fill.price
     return Trade(
-        trade_id=f"{trip.entry_trade_id}-{fill.trade_id}",
         coin=trip.coin,
-        quantity=trip.direction * trip.entry_quantity,
-        entry_price=trip.entry_notional_usd / trip.entry_quantity,
-        exit_price=exit_notional / trip.entry_quantity,
+        quantity=trip.entry_quantity if trip.direction > 0 else -trip.entry_quantity,
+        entry_notional_usd=trip.entry_notional_usd,
+        exit_notional_usd=trip.exit_notional_usd + quantity * fill.price,
         entry_ms=trip.entry_ms,
         exit_ms=fill.time_ms,
         entry_fee_usd=trip.entry_fee_usd,
         exit_fee_usd=trip.exit_fee_usd + fee_usd,
-        gross_usd=trip.direction * (exit_notional - trip.entry_notional_usd),
         funding_usd=trip.funding_usd,
         leverage=trip.leverage,
         entry_order_id=trip.entry_order_id,

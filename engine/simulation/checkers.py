@@ -101,6 +101,11 @@ class Checker:
         if ours != theirs:
             self._found("P5", f"{self.venue.account}: {ours} USD of funding are booked, the venue paid {theirs}")
 
+    def waits_for_nonces(self, process: Process | None) -> bool:
+        """Whether an outcome is still open that only a long wait can settle: its nonce is used, nobody knows by whom."""
+        account = None if process is None else process.state.accounts.get(AccountId(self.venue.account))
+        return self.venue.terms.fence and account is not None and bool(account.intents)
+
     def settled(self, process: Process) -> None:
         """P15: nothing is left open that could be known by now, and every execution is booked."""
         venue, account = self.venue, process.state.accounts[AccountId(self.venue.account)]

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from engine.journal.errors import JournalBroken, JournalLocked
 from engine.manager.ports import VenueUnreachable
+from engine.manager.resolve import CONSUMED_GRACE_MS
 from engine.model.ids import AccountId
 from engine.model.order import Envelope
 from engine.simulation.checkers import Checker, check_journal, check_recovered
@@ -144,6 +145,8 @@ class Universe:
         self.operator.heal()
         self.timeline.later(120_000, self.operator.heal)  # what commands could not reach, once more
         self.timeline.run_until(end_ms + HEAL_MS + max(terms.longest_lag_ms for terms in self.plan.accounts.values()))
+        if any(checker.waits_for_nonces(self.process) for checker in self.checkers):
+            self.timeline.run_until(self.timeline.now_ms + CONSUMED_GRACE_MS + 60_000)
         self._judge()
         self._stopping = True
         assert self.process is not None

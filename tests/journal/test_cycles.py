@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,8 @@ from engine.manager import record as r
 from engine.manager.recorder import replay
 from engine.manager.state import State
 from engine.model.ids import TraderId
-from tests.arena.small_arena import SmallArena, buy, close
+from tests.arena.scripts import buy, close
+from tests.arena.small_arena import SmallArena
 
 
 def at_once(seq: int) -> None:
@@ -58,10 +60,16 @@ def test_a_slot_leaves_one_file_that_says_what_was_decided_and_what_came_of_it(t
     assert (cycle["trader"], cycle["slot"], cycle["outcome"]) == ("ann", "2025-10-20T00:01:00.000Z", "acted")
     assert [decision["signal"] for decision in cycle["decisions"]] == ["buy_to_enter"]
     assert [verdict["type"] for verdict in cycle["verdicts"]] == ["approved"]
-    assert [intent["envelope"]["action"]["quantity"] for intent in cycle["intents"]] == ["2"]
-    assert [report["report"]["filled_quantity"] for report in cycle["reports"]] == ["2"]
-    assert [(fill["price"], fill["quantity"]) for fill in cycle["fills"]] == [("100", "2")]
-    assert [held["quantity"] for held in cycle["account"]["positions"]] == ["2"]
+    (intent,), (report,), (fill,), (held,) = (
+        cycle["intents"],
+        cycle["reports"],
+        cycle["fills"],
+        cycle["account"]["positions"],
+    )
+    assert Decimal(intent["envelope"]["action"]["quantity"]) == 2
+    assert Decimal(report["report"]["filled_quantity"]) == 2
+    assert (Decimal(fill["price"]), Decimal(fill["quantity"])) == (100, 2)
+    assert Decimal(held["quantity"]) == 2
     closed = [e for e in arena.entries if isinstance(e.record, r.SlotClosed) and e.trader == "ann"]
     assert len(names(tmp_path / "ann")) == len(closed)
     assert cycle["record"] in [entry.seq for entry in closed]
@@ -125,6 +133,6 @@ def test_trading_never_waits_for_a_disk_that_hangs(tmp_path: Path) -> None:
 
     for minute in range(WAITING_MAX + 10):  # nobody takes them: the thread was never started
         closed = r.SlotClosed(slot_ms=minute * 60_000, outcome="held")
-        files.entry(r.Entry(seq=minute + 1, ts=minute * 60_000, trader="ann", record=closed))
+        files.entry(r.Entry(seq=minute + 1, ts=minute * 60_000, trader=TraderId("ann"), record=closed))
 
     assert not (tmp_path / "ann").exists()

@@ -8,11 +8,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 from engine.config import Settings, load
 from engine.journal.chain import BODY_KIND
 from engine.journal.reader import read
 from engine.manager.record import Entry, decode
+from engine.model.ids import TraderId
 from tests.processes.quick_arena import PROJECT_ROOT
 
 PATIENCE_S = 30.0
@@ -52,17 +55,23 @@ def start(*arguments: str | Path, log: Path) -> subprocess.Popen[bytes]:
 @contextmanager
 def running(config: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """``engine run`` until the block ends, trading when the block begins; then it is told to stop and did so well."""
-    tail = Tail(journal_of(config))
-    process = start("run", "--config", config, log=log)
-    try:
-        tail.wait_for(b'"kind":"SlotOpened"', process, 1)
+    with started(config, log) as (process, tail):
+        tail.wait_for(b'"kind":"SlotOpened"', process)
         yield process
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0, log.read_text()
-    finally:
-        tail.close()
-        process.kill()
-        process.wait()
+
+
+@contextmanager
+def started(config: Path, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], "Tail"]]:
+    """``engine run`` and what it writes to its journal; killed when the block ends, if it still runs then."""
+    with Tail(journal_of(config)) as tail:
+        process = start("run", "--config", config, log=log)
+        try:
+            yield process, tail
+        finally:
+            process.kill()
+            process.wait()
 
 
 def eventually(condition: Callable[[], object], what: str, seconds: float = PATIENCE_S) -> None:
@@ -86,7 +95,12 @@ def journal_of(config: Path) -> Path:
 def entries_of(config: Path) -> list[Entry]:
     """Every record on disk."""
     return [
-        Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))
+        Entry(
+            seq=frame.seq,
+            ts=frame.ts,
+            trader=None if frame.trader is None else TraderId(frame.trader),
+            record=decode(frame.kind, frame.data),
+        )
         for frame in read(journal_of(config))
         if frame.kind != BODY_KIND
     ]
@@ -119,7 +133,7 @@ class Tail:
         *whole, self._rest = (self._rest + content).split(b"\n")
         return whole
 
-    def wait_for(self, wanted: bytes, process: subprocess.Popen[bytes], count: int, also: bytes = b"") -> None:
+    def wait_for(self, wanted: bytes, process: subprocess.Popen[bytes], count: int = 1, also: bytes = b"") -> None:
         """Return at once after the ``count``-th line that holds ``wanted`` (and ``also``); the process must live."""
         deadline = time.monotonic() + PATIENCE_S
         while count > 0:
@@ -130,7 +144,11 @@ class Tail:
             assert time.monotonic() < deadline, f"waited in vain for {wanted!r}"
             assert process.poll() is None, f"the engine ended with {process.returncode} before {wanted!r}"
 
-    def close(self) -> None:
-        """Let the file go."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._file is not None:
             self._file.close()

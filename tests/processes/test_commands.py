@@ -44,9 +44,8 @@ def test_commands_reach_a_running_engine_and_hold_after_a_restart(tmp_path: Path
         pause = call("trader", "pause", PAUSED, "--config", config, "--reason", "lunch")
         stop = call("trader", "stop", STOPPED, "--config", config)
         nobody = call("trader", "pause", "nobody", "--config", config)
-        tail = Tail(journal_of(config))
-        tail.wait_for(b'"why":"paused"', engine, 1)
-        tail.close()
+        with Tail(journal_of(config)) as tail:
+            tail.wait_for(b'"why":"paused"', engine)
         # Now no order of this trader is under way, so that everything it holds can go at once.
         flatten = call("trader", "flatten", PAUSED, "--config", config)
         eventually(lambda: control_of(config, STOPPED) == ["stop", "stopped"], "the end of the stopped trader")
@@ -60,10 +59,9 @@ def test_commands_reach_a_running_engine_and_hold_after_a_restart(tmp_path: Path
     end = entries_of(config)[-1].seq
     with running(config, log) as engine:
         eventually(lambda: len(slots_of(config, PAUSED, end)) > 1, "a slot of the paused trader")
-        tail = Tail(journal_of(config))
-        assert call("trader", "resume", PAUSED, "--config", config).returncode == 0
-        tail.wait_for(b'"kind":"SlotOpened","trader":"' + PAUSED.encode(), engine, 1)
-        tail.close()
+        with Tail(journal_of(config)) as tail:
+            assert call("trader", "resume", PAUSED, "--config", config).returncode == 0
+            tail.wait_for(b'"kind":"SlotOpened","trader":"' + PAUSED.encode(), engine)
 
     assert slots_of(config, PAUSED, end)[1] == ("skipped", "paused")
     assert {why for _, why in slots_of(config, STOPPED, end)} <= {"stopped", "downtime"}

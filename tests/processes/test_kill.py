@@ -15,7 +15,7 @@ from engine.exchange.sim.statement import read_statement
 from engine.manager import record as r
 from engine.model.order import Order
 from tests.processes.quick_arena import write_arena
-from tests.processes.running import Tail, call, entries_of, journal_of, settings_of, start
+from tests.processes.running import call, entries_of, settings_of, started
 
 RUNS = 10
 LONG_AGO = "2020-01-01"
@@ -23,28 +23,16 @@ LONG_AGO = "2020-01-01"
 
 def kill_at_random(config: Path, rng: random.Random, log: Path) -> None:
     """Let the engine trade for a moment and kill it wherever it is."""
-    tail = Tail(journal_of(config))
-    engine = start("run", "--config", config, log=log)
-    try:
-        tail.wait_for(b'"kind":"Started"', engine, 1)
+    with started(config, log) as (engine, tail):
+        tail.wait_for(b'"kind":"Started"', engine)
         time.sleep(rng.uniform(0, 2))
-    finally:
-        engine.kill()
-        engine.wait()
-        tail.close()
 
 
 def kill_inside_a_slot(config: Path, rng: random.Random, log: Path) -> None:
     """Kill the engine up to 3 ms after a plan with an order in it is in the file: its outcome is hardly there yet."""
-    tail = Tail(journal_of(config))
-    engine = start("run", "--config", config, log=log)
-    try:
+    with started(config, log) as (engine, tail):
         tail.wait_for(b'"kind":"Planned"', engine, rng.randint(1, 4), also=b'"type":"approved"')
         time.sleep(rng.uniform(0, 0.003))
-    finally:
-        engine.kill()
-        engine.wait()
-        tail.close()
 
 
 def planned_and_not_closed(entries: list[r.Entry]) -> list[str]:
@@ -140,13 +128,9 @@ def adds_up(config: Path, entries: list[r.Entry]) -> None:
 def test_a_kill_while_history_is_played_leaves_what_the_next_start_can_go_on_from(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     config, log = write_arena(tmp_path, {"nof0": {"Arena": {"HistoryDays": 1}}}), tmp_path / "engine.log"
-    tail = Tail(journal_of(config))
-    engine = start("run", "--config", config, log=log)
-    tail.wait_for(b'"kind":"Filled"', engine, rng.randint(1, 100))
-    tail.close()
+    with started(config, log) as (engine, tail):
+        tail.wait_for(b'"kind":"Filled"', engine, rng.randint(1, 100))
 
-    engine.kill()
-    engine.wait()
     ended = call("run", "--config", config, "--until", LONG_AGO)
 
     assert ended.returncode == 0, ended.stderr

@@ -22,7 +22,7 @@ from tests.processes.running import (
     eventually,
     journal_of,
     running,
-    start,
+    started,
 )
 
 # A shell that is not interactive has its background jobs ignore SIGINT: an engine started so must stop all the same.
@@ -80,9 +80,8 @@ def test_a_second_engine_on_the_same_state_is_refused_and_the_first_goes_on(tmp_
 
         assert second.returncode == 75
         assert "another engine works on" in second.stderr
-        tail = Tail(journal_of(config))
-        tail.wait_for(b'"kind":"SlotClosed"', first, 1)
-        tail.close()
+        with Tail(journal_of(config)) as tail:
+            tail.wait_for(b'"kind":"SlotClosed"', first)
     assert call("journal", "verify", "--config", config).returncode == 0
 
 
@@ -117,14 +116,12 @@ def is_mark(entry: r.Entry) -> bool:
 
 def test_a_start_that_plays_history_can_be_stopped_and_the_next_one_goes_on(tmp_path: Path) -> None:
     config, log = write_arena(tmp_path, {"nof0": {"Arena": {"HistoryDays": 1}}}), tmp_path / "engine.log"
-    tail = Tail(journal_of(config))
-    engine = start("run", "--config", config, log=log)
-    tail.wait_for(b'"kind":"SlotClosed"', engine, 1)
-    tail.close()
+    with started(config, log) as (engine, tail):
+        tail.wait_for(b'"kind":"SlotClosed"', engine)
 
-    engine.send_signal(signal.SIGTERM)
+        engine.send_signal(signal.SIGTERM)
 
-    assert engine.wait(PATIENCE_S) == 0, log.read_text()
+        assert engine.wait(PATIENCE_S) == 0, log.read_text()
     assert "stopped before trading began" in log.read_text()
     assert "Traceback" not in log.read_text()
     assert call("run", "--config", config, "--until", "2020-01-01").returncode == 0

@@ -90,16 +90,14 @@ def short_eth(entry: str = "4000", leverage: int = 10) -> Position:
 def trade() -> Trade:
     """A BTC long that hit its target: 0.01 from 108,000 to 109,500, for 15 USD less 0.98 USD of fees."""
     return Trade(
-        trade_id="1-2",
         coin="BTC",
         quantity=Decimal("0.01"),
-        entry_price=Decimal(108_000),
-        exit_price=Decimal(109_500),
+        entry_notional_usd=Decimal(1080),
+        exit_notional_usd=Decimal(1095),
         entry_ms=NOW_MS - 100 * MINUTE_MS,
         exit_ms=NOW_MS - 70 * MINUTE_MS,
         entry_fee_usd=Decimal("0.486"),
         exit_fee_usd=Decimal("0.494"),
-        gross_usd=Decimal(15),
         funding_usd=Decimal(0),
         leverage=5,
         entry_order_id=1,
