@@ -18,6 +18,9 @@ from engine.model.decision import Approved, Decision, Denied, Verdict
 from engine.model.ids import TraderId
 from engine.model.order import Accepted, Canceled, Order, OrderReport, Rejected, Unresolved
 
+# All traders of a slot look at the instant at which it opened; who comes later than this looks for itself.
+SHARED_LOOK_MS = 1_000
+
 
 class Answer:
     """What a decider decided, with what is worth keeping of how it got there."""
@@ -54,8 +57,10 @@ async def run_cycle(
     state = recorder.state
     trader = desk.trader
     opened_ms = clock.now_ms()
+    look_ms = slot_ms if 0 <= opened_ms - slot_ms < SHARED_LOOK_MS else opened_ms
+    desk.feed.hold(look_ms)
     try:
-        context = context_of(desk, state, slot_ms, opened_ms, only)
+        context = context_of(desk, state, slot_ms, look_ms, only)
     except (Unlookable, MarkMissing) as missing:
         return _close(recorder, trader, slot_ms, opened_ms, "skipped", str(missing))
     decider = desk.decider
@@ -68,10 +73,10 @@ async def run_cycle(
         except (Unlookable, MarkMissing) as missing:
             return _close(recorder, trader, slot_ms, opened_ms, "failed", f"second look: {missing}")
         if answer.failure:
-            _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, ())
+            _plan_record(recorder, desk, slot_ms, look_ms, context, answer, ())
             return _close(recorder, trader, slot_ms, opened_ms, "failed", answer.failure)
         if context.standing.status != "running":  # an operator, or a liquidation, was quicker than the model
-            _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, ())
+            _plan_record(recorder, desk, slot_ms, look_ms, context, answer, ())
             return _close(recorder, trader, slot_ms, opened_ms, "skipped", f"second look: {context.standing.status}")
     else:
         recorder.say(SlotOpened(slot_ms=slot_ms), trader)
@@ -82,7 +87,7 @@ async def run_cycle(
 
     proposals, denied = propose(answer.decisions, context, desk)
     verdicts: list[Verdict] = [*denied, *judge(proposals, context)]
-    _plan_record(recorder, desk, slot_ms, opened_ms, context, answer, tuple(verdicts))
+    _plan_record(recorder, desk, slot_ms, look_ms, context, answer, tuple(verdicts))
     intents: list[tuple[int, Intended]] = []
     for verdict in verdicts:
         if type(verdict) is Approved:

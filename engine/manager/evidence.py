@@ -13,6 +13,9 @@ from engine.model.market import CoinSnapshot, MarketSnapshot
 _encoder = msgspec.json.Encoder()
 
 
+SNAPSHOTS_REMEMBERED = 8  # more than markets times looks of one slot
+
+
 class SnapshotBody(msgspec.Struct, frozen=True, kw_only=True):
     """One market snapshot as the journal keeps it."""
 
@@ -21,10 +24,10 @@ class SnapshotBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def keep_snapshot(recorder: Recorder, snapshot: MarketSnapshot) -> None:
-    """Store what the market looked like, once per instant, however many traders looked."""
-    if not recorder.keeps_journal or recorder.snapshot_ms == snapshot.time_ms:
+    """Store what a market looked like at an instant, once, however many traders looked."""
+    if not recorder.keeps_journal or any(stored is snapshot for stored in recorder.stored_snapshots):
         return
-    recorder.snapshot_ms = snapshot.time_ms
+    recorder.stored_snapshots = (*recorder.stored_snapshots[1 - SNAPSHOTS_REMEMBERED :], snapshot)
     body = SnapshotBody(time_ms=snapshot.time_ms, coins=tuple(snapshot))
     recorder.say(Snapshot(time_ms=snapshot.time_ms, body=recorder.body("Snapshot", _encoder.encode(body))))
 

@@ -19,18 +19,27 @@ class Feed:
         self.exchange = exchange
         self.observed: VenueAccount | None = None
         self._snapshot: MarketSnapshot | None = None
+        self._held: MarketSnapshot | None = None
+
+    def hold(self, slot_ms: int) -> None:
+        """Look once at the instant of a slot, and let everybody who looks at it later see the same."""
+        if self._held is None or self._held.time_ms != slot_ms:
+            self._held = self.look(slot_ms)
 
     def look(self, now_ms: int) -> MarketSnapshot:
         """The market at ``now_ms``: one frozen snapshot for everybody who asks at the same instant."""
         snapshot = self._snapshot
         if snapshot is None or snapshot.time_ms != now_ms:
+            held = self._held
+            if held is not None and held.time_ms == now_ms:
+                return held
             snapshot = self.market.look(now_ms)
             self._snapshot = snapshot
         return snapshot
 
     def forget(self) -> None:
         """Drop the current snapshot: prices have moved within the instant."""
-        self._snapshot = None
+        self._snapshot = self._held = None
 
     def account_age_ms(self, now_ms: int) -> int | None:
         """How old the last report of the venue account is; ``None`` when there was none."""

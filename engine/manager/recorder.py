@@ -8,6 +8,7 @@ from engine.manager.ports import Journal, Sink
 from engine.manager.record import Entry, Record, encode, kind_of
 from engine.manager.state import State
 from engine.model.ids import TraderId
+from engine.model.market import MarketSnapshot
 
 
 class Recorder:
@@ -30,11 +31,9 @@ class Recorder:
         self.sinks = list(sinks)
         self.seq = 0
         self.waits = True  # False while history is played: nothing suspends, the driver syncs the journal itself
-        self.snapshot_ms = -1  # the last instant whose market snapshot was stored
+        self.stored_snapshots: tuple[MarketSnapshot, ...] = ()  # the last ones that went into the journal
         self.durable_now: Callable[[int], None] = _nothing_to_do  # for while ``waits`` is False
-        self.keeps_journal = (
-            journal is not None
-        )  # without one there is nothing to wait for, and no body worth preparing
+        self.keeps_journal = journal is not None  # without one nothing is waited for, and no body prepared
         self._journal = journal
         self._bodies = bodies
 

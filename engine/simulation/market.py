@@ -6,7 +6,7 @@ from random import Random
 
 from engine.manager.ports import VenueUnreachable
 from engine.model.instrument import Instrument, hyperliquid_instrument, round_price
-from engine.model.market import Bar, CoinSnapshot, Column, Found, GatheredSnapshot, Marks, MarketSnapshot, Quote
+from engine.model.market import Bar, CoinSnapshot, Column, Found, GatheredSnapshot, MarketSnapshot, Marks, Quote
 from engine.simulation.clock import MachineClock
 from engine.simulation.faults import Faults
 

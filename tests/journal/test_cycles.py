@@ -68,7 +68,7 @@ def test_a_slot_leaves_one_file_that_says_what_was_decided_and_what_came_of_it(t
     )
     assert Decimal(intent["envelope"]["action"]["quantity"]) == 2
     assert Decimal(report["report"]["filled_quantity"]) == 2
-    assert (Decimal(fill["price"]), Decimal(fill["quantity"])) == (100, 2)
+    assert (Decimal(fill["price"]), Decimal(fill["quantity"])) == (Decimal(100), Decimal(2))
     assert Decimal(held["quantity"]) == 2
     closed = [e for e in arena.entries if isinstance(e.record, r.SlotClosed) and e.trader == "ann"]
     assert len(names(tmp_path / "ann")) == len(closed)
