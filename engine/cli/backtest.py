@@ -12,7 +12,7 @@ from engine.backtest.report import Report, plot, report_of, text_of, write_json
 from engine.backtest.tally import Tally
 from engine.backtest.tape import tape_of, whole_bars
 from engine.cli.configuration import Refused, load_or_refuse
-from engine.cli.instant import instant_ms
+from engine.cli.instant import instant_ms, instant_text
 from engine.cli.progress import Progress
 from engine.clock import SimClock
 from engine.config import Settings, redacted_text
@@ -53,6 +53,7 @@ def run_backtest(
     except (ValueError, HistoryFault) as error:
         print(error, file=sys.stderr)
         return 2
+    print(f"playing {instant_text(from_ms)} to {instant_text(to_ms)}", file=sys.stderr)
     settings = fitted(settings, market.interval_ms)
     journal = None if journal_path is None else BufferedJournal.open(journal_path)[0]
     try:

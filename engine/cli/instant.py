@@ -12,3 +12,8 @@ def instant_ms(text: str) -> int:
     if parsed.tzinfo is None:
         parsed = parsed.replace(tzinfo=UTC)
     return int(parsed.timestamp() * 1000)
+
+
+def instant_text(instant_ms: int) -> str:
+    """The instant as ISO 8601 in UTC, to the second."""
+    return datetime.fromtimestamp(instant_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -254,13 +255,16 @@ class Engine:
 
     async def _live(self, assembly: Assembly, recorder: Recorder, journal: JournalWriter, until_ms: int | None) -> None:
         clock = recorder.clock
+        loop = asyncio.get_running_loop()
+        # One thread, so that a generation whose publishing nobody waits for any more is out before the next one starts.
+        publisher = ThreadPoolExecutor(1, thread_name_prefix="publish")
 
         async def publish() -> None:
             prepared = self.exporter.prepare()
             end = journal.appended
             await journal.durable(end.seq)
             head = JournalHead(seq=end.seq, hash=end.hash)
-            await asyncio.to_thread(self.exporter.publish, prepared, head, clock.now_ms())
+            await loop.run_in_executor(publisher, self.exporter.publish, prepared, head, clock.now_ms())
 
         scheduler = Scheduler(
             assembly.arena,
@@ -270,14 +274,13 @@ class Engine:
             allocations=allocations_of(self.settings),
             switch=self.switch,
         )
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, scheduler.stop)
         loop.add_signal_handler(signal.SIGUSR1, self._trip)
         if until_ms is not None:
             loop.call_later(max(0.0, (until_ms - clock.now_ms()) / 1000), scheduler.stop)
-        await publish()
-        with Board(self.state) as board:
+        with publisher, Board(self.state) as board:
+            await publish()
             showing = asyncio.create_task(board.follow(clock))
             await scheduler.run()
             showing.cancel()

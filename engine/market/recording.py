@@ -161,7 +161,10 @@ def _read(files: Folder, coins: Sequence[str], finest_ms: int, allow_gaps: bool)
 
 
 def _base_interval(rows: Rows, asked_ms: int | None, from_ms: int | None, to_ms: int | None, allow_gaps: bool) -> int:
-    """The interval of the base bars: the one asked for, or the finest that all coins have over the time asked for."""
+    """The interval of the base bars: the one asked for, or the finest that all coins have over the time asked for.
+
+    Where none covers that time to the bar, one that lacks up to a day at either end is taken, and the span is cut.
+    """
     first = next(iter(rows.values()))
     shared = [interval for interval in first if all(interval in of_coin for of_coin in rows.values())]
     if asked_ms is not None:
@@ -173,22 +176,25 @@ def _base_interval(rows: Rows, asked_ms: int | None, from_ms: int | None, to_ms:
     if allow_gaps:
         return shared[0]
     refused: list[str] = []
-    for interval in shared:
-        faults = _uncovered({coin: of_coin[interval] for coin, of_coin in rows.items()}, from_ms, to_ms)
-        if not faults:
-            return interval
-        refused += faults
+    for slack_ms in (0, RAGGED_END_MS):
+        refused = []
+        for interval in shared:
+            of_interval = {coin: of_coin[interval] for coin, of_coin in rows.items()}
+            faults = _uncovered(of_interval, from_ms, to_ms, slack_ms)
+            if not faults:
+                return interval
+            refused += faults
     raise HistoryFault(refused)
 
 
-def _uncovered(rows: Mapping[str, CandleRows], from_ms: int | None, to_ms: int | None) -> list[str]:
-    """Which files begin or end more than a day off what was asked for; that much the span is cut to what all have."""
+def _uncovered(rows: Mapping[str, CandleRows], from_ms: int | None, to_ms: int | None, slack_ms: int) -> list[str]:
+    """Which files begin or end too far off what was asked for; without ``to_ms`` all end within a day of each other."""
     ends = {coin: int(found.open_ms[-1]) + found.interval_ms for coin, found in rows.items()}
-    until_ms = (max(ends.values()) if to_ms is None else to_ms) - RAGGED_END_MS
+    until_ms = max(ends.values()) - RAGGED_END_MS if to_ms is None else to_ms - slack_ms
     faults = []
     for coin, found in rows.items():
         starts_ms = int(found.open_ms[0])
-        if from_ms is not None and starts_ms > from_ms + RAGGED_END_MS:
+        if from_ms is not None and starts_ms > from_ms + slack_ms:
             faults.append(f"{found.name}: begins at {starts_ms}, later than the {from_ms} asked for")
         if ends[coin] + found.interval_ms <= until_ms:
             faults.append(f"{found.name}: ends at {ends[coin]}, earlier than {until_ms}")

@@ -127,8 +127,6 @@ def insane(sight: Sight, sent: Sent, held: Decimal) -> list[str]:
         cap = sight.limits.major_coin_leverage if order.coin in MAJORS else sight.limits.altcoin_leverage
         if not 1 <= sent.leverage <= min(cap, instrument.tiers[0].max_leverage):
             wrong.append(f"leverage {sent.leverage}, the cap is {cap} and the venue's {instrument.tiers[0].max_leverage}")
-        if sent.leverage > sight.venue_leverage.get(order.coin, 10_000):
-            wrong.append(f"leverage {sent.leverage} is above what the coin is set to on the account")
         after = abs(held + (order.quantity if order.side == "buy" else -order.quantity))
         if after * min(order.limit_price, seen.mark) > sight.limits.max_position_size_usd * (1 + SLACK):
             wrong.append(f"the position would be {after} at {seen.mark}")
@@ -225,6 +223,7 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
     demand(opens * min(mark, order.limit_price) >= least, "below the venue's minimum")
     tiers = [tier for tier in instrument.tiers if tier.notional_usd <= abs(after) * mark]
     demand(sent.leverage <= tiers[-1].max_leverage, f"leverage {sent.leverage} is above the tier's")
+    demand(sent.leverage <= sight.venue_leverage.get(coin, 0), f"leverage {sent.leverage} is above the account's setting")
     ahead = 1 if order.side == "buy" else -1
     plan = sent.plan
     if plan is None and held and not closes:

@@ -73,7 +73,7 @@ def a_reply(rng: Random, sight: Sight, percent: bool) -> tuple[str, bytes, str]:
 
 def _entries(rng: Random, sight: Sight, percent: bool) -> list[Entry]:
     held = list(sight.held.get(sight.trader, {}))
-    coins = list(sight.instruments)
+    coins = list(sight.coins if rng.random() < 0.9 else sight.instruments)
     chosen = rng.sample(coins, rng.choice([1, 1, 1, 2, 3]))
     if held and rng.random() < 0.5:
         chosen = list(dict.fromkeys([rng.choice(held), *chosen]))
@@ -109,7 +109,8 @@ def _entry(rng: Random, sight: Sight, coin: str, percent: bool) -> Entry:
         entry.append(("leverage", rng.choice([str(leverage), f"{leverage}.0", f'"{leverage}"'])))
     ahead = 1 if signal == "buy_to_enter" else -1
     risk = mark * 10 ** rng.uniform(-2.7, -1.3)
-    reward = risk * rng.uniform(1.0, 6.0) if rng.random() < 0.9 else risk * rng.uniform(0, 1)
+    least = float(limits.min_risk_reward_ratio or 1)
+    reward = risk * least * (rng.uniform(1.0, 4.0) if rng.random() < 0.9 else rng.uniform(0, 1.01))
     if rng.random() < 0.03:
         ahead = -ahead
     if rng.random() < (0.97 if limits.stop_loss_enabled else 0.5):

@@ -29,7 +29,7 @@ from engine.manager.startup import announce, recover
 from engine.manager.state import State
 from engine.manager.watch import watch_desk
 from engine.model.decision import Decision
-from engine.model.ids import HOUSE, AccountId, TraderId
+from engine.model.ids import AccountId, TraderId
 from engine.model.instrument import Instrument, MarginTier, hyperliquid_instrument
 from engine.model.market import Bar, CoinSnapshot, Column, MarketSnapshot, Quote, Window, snapshot_of
 from engine.model.order import (
@@ -43,6 +43,7 @@ from engine.model.order import (
     Unresolved,
     VenueAccount,
 )
+from engine.model.standing import Standing
 from tests.fuzz.envelope import Held, Seen, Sent, Sight, Waiting
 
 MINUTE_MS = 60_000
@@ -365,7 +366,7 @@ class World:
             feed=self.feed,
             gateway=self.gateway,
             order_style=style,
-            slippage_bps=Decimal(rng.choice([5, 50, 150])),
+            slippage_bps=Decimal(rng.choice([5, 50, 90, 150])),
             order_expiry_ms=rng.choice([None, 5 * MINUTE_MS]),
             margin_mode=rng.choice(["cross", "isolated"]) if name == ME else "cross",
             max_account_age_ms=MINUTE_MS,
@@ -477,7 +478,7 @@ class World:
         return (left if not resting else []) + [str(drift) for drift in compare(state.book, self.sim.snapshot())]
 
 
-def _copied(state: State, trader: TraderId) -> "object":
+def _copied(state: State, trader: TraderId) -> Standing:
     standing = state.traders[trader].standing
     return replace(standing, closed_ms=dict(standing.closed_ms))
 
@@ -488,6 +489,7 @@ def _limits(rng: Random) -> Limits:
     def maybe(likely: float, draw: Callable[[], str]) -> Decimal | None:
         return Decimal(draw()) if rng.random() < likely else None
 
+    stop, target = rng.random() < 0.65, rng.random() < 0.65
     return Limits(
         max_positions=rng.randint(1, 6),
         max_position_size_usd=Decimal(rng.choice([200, 2_000, 5_000, 5_000, 20_000])),
@@ -496,11 +498,11 @@ def _limits(rng: Random) -> Limits:
         max_margin_usage_pct=maybe(0.7, lambda: str(rng.choice([5, 30, 60]))),
         major_coin_leverage=rng.choice([3, 10, 20, 50]),
         altcoin_leverage=rng.choice([2, 5, 10, 50]),
-        min_risk_reward_ratio=maybe(0.5, lambda: str(rng.choice([1, "1.5", 3]))),
+        min_risk_reward_ratio=maybe(0.9 if stop and target else 0.02, lambda: str(rng.choice([1, "1.5", 3]))),
         min_confidence=maybe(0.5, lambda: str(rng.choice([50, 75]))),
-        stop_loss_enabled=rng.random() < 0.6,
-        take_profit_enabled=rng.random() < 0.6,
-        max_risk_per_trade_pct=maybe(0.3, lambda: str(rng.choice([1, 3]))),
+        stop_loss_enabled=stop,
+        take_profit_enabled=target,
+        max_risk_per_trade_pct=maybe(0.5 if stop else 0.02, lambda: str(rng.choice([1, 3]))),
         price_band_pct=Decimal(rng.choice([1, 2, 2, 5])),
         max_snapshot_age_ms=rng.choice([5_000, 60_000]),
         max_new_positions_per_cycle=rng.choice([None, None, 1, 2]),
@@ -510,7 +512,7 @@ def _limits(rng: Random) -> Limits:
         alt_position_value_min_equity_multiple=maybe(0.2, lambda: "0.01"),
         alt_position_value_max_equity_multiple=maybe(0.2, lambda: rng.choice(["0.3", "3"])),
         cooldown_ms=rng.choice([None, None, 5 * MINUTE_MS]),
-        min_edge_over_fees=maybe(0.3, lambda: "2"),
+        min_edge_over_fees=maybe(0.5 if target else 0.02, lambda: "2"),
         max_turnover_per_day_multiple=maybe(0.3, lambda: rng.choice(["1", "10"])),
         max_fees_per_day_pct=maybe(0.3, lambda: rng.choice(["0.3", "1"])),
         max_opens_per_day=rng.choice([None, None, None, 3, 12]),
@@ -528,6 +530,3 @@ def _account_limits(rng: Random) -> AccountLimits:
         max_account_notional_usd=rng.choice([None, None, Decimal(8_000), Decimal(40_000)]),
         max_coin_notional_usd=rng.choice([None, None, Decimal(4_000), Decimal(15_000)]),
     )
-
-
-__all__ = ["HOUSE", "INSTRUMENTS", "ME", "RIVAL", "World"]

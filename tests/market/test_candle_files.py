@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.market.bars import DAY_MS
 from engine.market.candle_files import HistoryFault
 from engine.market.history import HistoryMarket
 from engine.model.market import Column
@@ -181,11 +182,20 @@ def test_time_that_a_file_does_not_cover_is_refused(tmp_path: Path) -> None:
     write_candles(tmp_path, "ETH_1m.csv", rising_rows(50, start_ms=T0 + 10 * MINUTE_MS))
 
     with pytest.raises(HistoryFault, match=r"ETH_1m.csv: begins at"):
-        HistoryMarket.load(tmp_path, from_ms=T0 + 5 * MINUTE_MS)
+        HistoryMarket.load(tmp_path, from_ms=T0 - DAY_MS)
     with pytest.raises(HistoryFault, match=r"BTC_1m.csv: ends at"):
-        HistoryMarket.load(tmp_path, to_ms=T0 + 90 * MINUTE_MS)
+        HistoryMarket.load(tmp_path, to_ms=T0 + DAY_MS + 90 * MINUTE_MS)
     with pytest.raises(HistoryFault, match="nothing is left"):
         HistoryMarket.load(tmp_path, from_ms=T0 + 30 * MINUTE_MS, to_ms=T0 + 20 * MINUTE_MS)
+
+
+def test_less_than_a_day_that_is_missing_at_either_end_cuts_the_span_to_what_all_have(tmp_path: Path) -> None:
+    write_candles(tmp_path, "BTC_1m.csv", rising_rows(60))
+    write_candles(tmp_path, "ETH_1m.csv", rising_rows(50, start_ms=T0 + 10 * MINUTE_MS))
+
+    market = HistoryMarket.load(tmp_path, from_ms=T0 + 5 * MINUTE_MS, to_ms=T0 + 90 * MINUTE_MS)
+
+    assert (market.first_ms, market.last_ms) == (T0 + 11 * MINUTE_MS, T0 + 60 * MINUTE_MS)
 
 
 def test_a_coin_listed_later_joins_when_it_has_a_bar(tmp_path: Path) -> None:
