@@ -11,15 +11,21 @@ NAME = "KILL"
 
 
 class FileSwitch:
-    """A halt is in force while the file is there: who may write the folder can trip it, ``touch KILL`` will do."""
+    """A halt is in force while the file is there: who may write the folder can trip it, ``touch KILL`` will do.
+
+    One that the disk refuses to keep is in force as long as this object lives.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
         self._seen: tuple[int, int] | None = None
         self._halt: Halt | None = None
+        self._unwritten: Halt | None = None
 
     def read(self) -> Halt | None:
         """The halt in force. A file that cannot be read or understood is the strongest halt that sends nothing new."""
+        if self._unwritten is not None:
+            return self._unwritten
         try:
             found = self.path.stat()
         except FileNotFoundError:
@@ -34,8 +40,12 @@ class FileSwitch:
         return self._halt
 
     def trip(self, mode: Mode, reason: str, by: str, now_ms: int) -> Halt:
-        """Put a halt in force, durably; a stronger one that is in force stays."""
+        """Put a halt in force, durably; a stronger one that is in force stays.
+
+        Raises ``OSError`` when it cannot be written; from then on it is in force in this process all the same.
+        """
         halt = stronger(self.read(), Halt(mode=mode, reason=reason, by=by, since_ms=now_ms))
+        self._unwritten = halt
         self.path.parent.mkdir(parents=True, exist_ok=True)
         temporary = self.path.with_name(f".{NAME}.{os.getpid()}")
         with temporary.open("wb") as file:
@@ -48,6 +58,7 @@ class FileSwitch:
             os.fsync(folder)
         finally:
             os.close(folder)
+        self._unwritten = None
         return halt
 
     def lift(self) -> bool:

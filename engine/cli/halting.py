@@ -1,6 +1,7 @@
 """``engine kill``: trip or lift the kill switch, which is a file and needs nothing else to be alive."""
 
 import getpass
+import sys
 from pathlib import Path
 
 from engine.cli.configuration import Refused, load_or_refuse
@@ -19,6 +20,10 @@ def halt_arena(config: Path, *, mode: Mode, reason: str, lift: bool) -> int:
     if lift:
         print("the halt is lifted" if switch.lift() else "there was no halt")
         return 0
-    halt = switch.trip(mode, reason or "an operator's word", getpass.getuser(), LiveClock().now_ms())
+    try:
+        halt = switch.trip(mode, reason or "an operator's word", getpass.getuser(), LiveClock().now_ms())
+    except OSError as error:
+        print(f"no halt is in force, {switch.path} cannot be written: {error}; send SIGUSR1 instead", file=sys.stderr)
+        return 1
     print(f"halted ({halt.mode}) by {halt.by}: {halt.reason}; lift it with: engine kill --lift")
     return 0

@@ -41,7 +41,7 @@ from engine.manager.desk import ModelDecider
 from engine.manager.record import RecordUnreadable, Stopped
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler
-from engine.manager.startup import announce, close_left_open, recover
+from engine.manager.startup import announce, close_left_open, crashes_lately, recover
 from engine.manager.state import State
 from engine.market.candle_files import HistoryFault
 from engine.market.synthetic import SyntheticMarket
@@ -50,11 +50,17 @@ from engine.model.standing import DAY_MS, HOUR_MS
 log = structlog.get_logger()
 
 EXIT_LOCKED = 75  # sysexits.h EX_TEMPFAIL: another engine has it
+EXIT_FAILED = 74  # sysexits.h EX_IOERR: the disk, most of the time
+FAULTS = (JournalError, SimLogFault)  # what the machine does to the records of engine and venue
 FLUSH_EVERY = 4096  # records between two syncs while history is played
 
 
 class AlreadyRunning(Exception):
     """Another engine works on the same state folder."""
+
+
+class Failed(Exception):
+    """Trading ended by a fault of the machine; the message names it. The next start recovers."""
 
 
 class StopAsked(BaseException):
@@ -86,15 +92,10 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
     except (AlreadyRunning, JournalLocked) as error:
         print(error, file=sys.stderr)
         return EXIT_LOCKED
-    except (
-        JournalError,
-        RecordUnreadable,
-        SimLogFault,
-        GenerationError,
-        HistoryFault,
-        CapitalShort,
-        ValueError,
-    ) as error:
+    except Failed as failure:
+        print(f"the engine failed: {failure}; the next start recovers from the journal", file=sys.stderr)
+        return EXIT_FAILED
+    except (*FAULTS, RecordUnreadable, GenerationError, HistoryFault, CapitalShort, ValueError) as error:
         print(f"refusing to start: {error}", file=sys.stderr)
         return 1
 
@@ -143,9 +144,18 @@ class Engine:
         self.switch = FileSwitch(settings.manager.manager.state_storage_path)
         self.inbox = Inbox(settings.manager.manager.state_storage_path / "inbox")
         self.inbox.open()
+        self._trades = False
 
     def run(self, config: Path, *, with_api: bool, until_ms: int | None) -> int:
-        """Recover, play history where there is none, then trade."""
+        """Recover, play history where there is none, then trade. Raises ``Failed`` for what ends trading."""
+        try:
+            return self._run(config, with_api=with_api, until_ms=until_ms)
+        except (*FAULTS, OSError, ExceptionGroup) as error:
+            if not self._trades:
+                raise
+            raise Failed(_cause(error)) from error
+
+    def _run(self, config: Path, *, with_api: bool, until_ms: int | None) -> int:
         settings = self.settings
         published = read_published(settings.root.data_path)
         journal, recovery = JournalWriter.open(
@@ -177,16 +187,21 @@ class Engine:
                 recorder,
                 clock=clock,
                 state_folder=settings.manager.manager.state_storage_path,
+                switch=self.switch,
                 bounded=in_real_time(settings, lambda: recorder.waits),
             )
             self._prepare(assembly, recorder, clock, journal)
             cycles.go_live()
             with api_process(config) if with_api else _nothing():
+                self._trades = True
                 asyncio.run(self._live(assembly, recorder, journal, until_ms))
             recorder.say(Stopped(reason="told to stop"))
             journal.durable_now(recorder.seq)
             end = journal.head
-            self.exporter.export(clock.now_ms(), JournalHead(seq=end.seq, hash=end.hash))
+            try:
+                self.exporter.export(clock.now_ms(), JournalHead(seq=end.seq, hash=end.hash))
+            except OSError as error:
+                log.error("publishing failed", why=str(error))
         return 0
 
     def _start_ms(self) -> int:
@@ -210,6 +225,7 @@ class Engine:
             clock.go_live()
         recorder.waits, recorder.durable_now = False, journal.durable_now
         announce(assembly.arena, __version__, redacted_text(settings), terms_of(settings))
+        self._halt_after_crashes(clock.now_ms())
         close_left_open(assembly.arena)
         journal.durable_now(recorder.seq)
         step(recover(assembly.arena, capital_of(settings)))
@@ -264,7 +280,10 @@ class Engine:
             end = journal.appended
             await journal.durable(end.seq)
             head = JournalHead(seq=end.seq, hash=end.hash)
-            await loop.run_in_executor(publisher, self.exporter.publish, prepared, head, clock.now_ms())
+            try:
+                await loop.run_in_executor(publisher, self.exporter.publish, prepared, head, clock.now_ms())
+            except OSError as error:  # readers keep the generation they have; trading does not depend on it
+                log.error("publishing failed", why=str(error))
 
         scheduler = Scheduler(
             assembly.arena,
@@ -286,8 +305,29 @@ class Engine:
             showing.cancel()
         log.info("stopped", records=recorder.seq)
 
+    def _halt_after_crashes(self, now_ms: int) -> None:
+        """A restart that keeps failing must not keep trading."""
+        crashes, limit = crashes_lately(self.state, now_ms), self.settings.root.arena.crash_limit
+        if limit and crashes >= limit:
+            halt = self.switch.trip("reduce_only", f"{crashes} crashes within ten minutes", "engine", now_ms)
+            log.error("halted", mode=halt.mode, reason=halt.reason)
+
     def _trip(self) -> None:
-        self.switch.trip("no_opens", "SIGUSR1", "signal", LiveClock().now_ms())
+        try:
+            self.switch.trip("no_opens", "SIGUSR1", "signal", LiveClock().now_ms())
+        except OSError as error:  # it is in force all the same, as long as this process lives
+            log.error("halt not written", why=str(error))
+
+
+def _cause(error: BaseException) -> str:
+    """What of the machine broke the arena, in a line. Raises anything else again: that is a fault of ours."""
+    match error:
+        case ExceptionGroup(exceptions=parts):
+            return "; ".join(dict.fromkeys(_cause(part) for part in parts))
+        case JournalError() | SimLogFault() | OSError():
+            return str(error)
+        case _:
+            raise error
 
 
 @contextmanager

@@ -74,6 +74,7 @@ class Arena(Struct, frozen=True, kw_only=True):
 
     deployment: Name = field(name="Deployment", default="nof0")
     history_days: Annotated[int, Number("days", at_least=0, at_most=365)] = field(name="HistoryDays", default=3)
+    crash_limit: Annotated[int, Number("count", at_least=0, at_most=100)] = field(name="CrashLimit", default=3)
 
 
 class Api(Struct, frozen=True, kw_only=True):

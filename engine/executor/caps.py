@@ -11,7 +11,7 @@ from engine.model.market import Column
 from engine.model.performance import returns
 from engine.model.position import ZERO, initial_margin_usd
 
-HUNDRED = Decimal(100)
+PERCENT = Decimal("0.01")
 CLOSES = Column("close")
 CORRELATION_BARS = 100
 CORRELATION_LEAST_BARS = 30  # fewer returns say nothing about how two coins move together
@@ -86,12 +86,12 @@ def margin_usage(proposal: Proposal, case: Case) -> str | None:
     most = case.limits.max_margin_usage_pct
     if most is None:
         return None
-    if proposal.mode == "cross" or case.exposure.pending_of(case.context.trader, proposal.coin) is not None:
+    exposure = case.exposure
+    if proposal.mode == "cross" or exposure.pending_of(case.context.trader, proposal.coin) is not None:
         margin = case.worst_usd() / proposal.leverage
     else:
         margin = initial_margin_usd(case.position_after(), proposal.mark)
-    total = case.exposure.margin_beside(proposal.coin) + margin
-    return above("margin", total, case.context.equity_usd * most / HUNDRED)
+    return above("margin", exposure.margin_beside(proposal.coin) + margin, case.context.equity_usd * (most * PERCENT))
 
 
 def max_positions(proposal: Proposal, case: Case) -> str | None:

@@ -153,8 +153,13 @@ class Exposure:
             marks = self.context.market.marks
             for held, position in self.positions.items():
                 if held != coin:
-                    mark = marks[held]
-                    total += UNKNOWN if mark is None else initial_margin_usd(position, mark)
+                    mark = marks[held] or UNKNOWN
+                    if (
+                        position.mode == "cross"
+                    ):  # as initial_margin_usd has it: this is asked about every opening order
+                        total += abs(position.quantity) * mark / position.leverage
+                    else:
+                        total += initial_margin_usd(position, mark)
             return total
         for other in self.other_coins(coin):
             owned = self.positions.get(other)

@@ -14,7 +14,7 @@ from engine.manager.feed import MarkMissing
 from engine.manager.plan import order_of, propose
 from engine.manager.record import Intended, Outcome, Planned, SlotClosed, SlotOpened
 from engine.manager.recorder import Recorder
-from engine.model.decision import Approved, Decision, Denied, Verdict
+from engine.model.decision import Approved, Decision, Denied, Proposal, Verdict
 from engine.model.ids import TraderId
 from engine.model.order import Accepted, Canceled, Order, OrderReport, Rejected, Unresolved
 
@@ -88,27 +88,31 @@ async def run_cycle(
     proposals, denied = propose(answer.decisions, context, desk)
     verdicts: list[Verdict] = [*denied, *judge(proposals, context)]
     _plan_record(recorder, desk, slot_ms, look_ms, context, answer, tuple(verdicts))
-    intents: list[tuple[int, Intended]] = []
+    intents: list[tuple[int, Intended, Proposal]] = []
     for verdict in verdicts:
         if type(verdict) is Approved:
             proposal = verdict.proposal
             order = order_of(verdict, deployment, desk.account, trader, slot_ms, len(intents))
-            intents.append(
-                desk.gateway.intend(
-                    order,
-                    trader=trader,
-                    client_order_id=order.client_order_id,
-                    cause="decision",
-                    reference=str(slot_ms),
-                    leverage=proposal.leverage,
-                    mode=proposal.mode,
-                    plan=proposal.plan,
-                )
+            seq, intended = desk.gateway.intend(
+                order,
+                trader=trader,
+                client_order_id=order.client_order_id,
+                cause="decision",
+                reference=str(slot_ms),
+                leverage=proposal.leverage,
+                mode=proposal.mode,
+                plan=proposal.plan,
             )
-    unfilled = ""
-    for seq, intended in intents:
-        report = await desk.gateway.send(seq, intended, trader)
-        unfilled = _unfilled(report, intended) or unfilled
+            intents.append((seq, intended, proposal))
+    unfilled = unclosed = ""
+    for seq, intended, proposal in intents:
+        if unclosed and proposal.opens:  # it was judged as if everything before it were closed
+            desk.gateway.withdraw(intended, trader, unclosed)
+            continue
+        missing = _unfilled(await desk.gateway.send(seq, intended, trader), intended)
+        unfilled = missing or unfilled
+        if proposal.closes:
+            unclosed = missing or unclosed
     outcome: Outcome = "acted" if intents else "denied" if verdicts else "held"
     return _close(recorder, trader, slot_ms, opened_ms, outcome, unfilled or _first_denial(verdicts))
 

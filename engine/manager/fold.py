@@ -15,6 +15,7 @@ from engine.model.standing import DAY_MS, HOUR_MS, HOURLY_POINTS, Standing, Stat
 from engine.model.trade import CloseReason, follow, with_trip_funding
 
 RECENT_TRADES = 10
+STARTS_REMEMBERED = 100
 
 
 def apply(state: State, entry: r.Entry) -> State:
@@ -34,6 +35,11 @@ def fold(state: State, record: r.Record, ts: int, who: TraderId | None) -> None:
 
 def _started(state: State, record: r.Started, ts: int, who: TraderId) -> None:
     state.epoch = record.epoch
+    state.unended_starts = (*state.unended_starts[-STARTS_REMEMBERED:], ts)
+
+
+def _stopped(state: State, record: r.Stopped, ts: int, who: TraderId) -> None:
+    state.unended_starts = ()
 
 
 def _configured(state: State, record: r.Configured, ts: int, who: TraderId) -> None:
@@ -343,7 +349,7 @@ def _forget_old_fills(account: AccountState) -> None:
 
 _FOLD: dict[type[Any], Callable[[State, Any, int, Any], None]] = {
     r.Started: _started,
-    r.Stopped: _nothing,
+    r.Stopped: _stopped,
     r.Configured: _configured,
     r.Snapshot: _nothing,
     r.Observed: _nothing,

@@ -114,6 +114,13 @@ class Gateway:
                 return report
         return report
 
+    def withdraw(self, intended: Intended, trader: TraderId, why: str) -> None:
+        """End an intent that was never sent, and is not going to be."""
+        report = Rejected(code="withdrawn", detail=why)
+        self._recorder.say(
+            Reported(account=self.account, client_order_id=intended.client_order_id, report=report), trader
+        )
+
     async def collect(self) -> int:
         """Record every fill and funding stamp that the venue reports and the journal does not have, in time order.
 
@@ -214,6 +221,9 @@ class Gateway:
         status = self._recorder.state.traders[trader].standing.status
         if status != "running":
             return f"{trader} is {status}: its positions may only shrink"
+        status = self._recorder.state.traders[trader].standing.status
+        if status != "running":
+            return f"{trader} is {status}: nothing is opened any more"
         if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
             return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
         notional = abs(after) * min(mark, order.limit_price)

@@ -92,9 +92,10 @@ class Scheduler:
             now_ms = clock.now_ms()
             slot_ms = min(next_slot(now_ms, desk.interval_ms) for desk in self.arena.desks.values())
             await clock.sleep_until(slot_ms)
-            due = [name for name, desk in self.arena.desks.items() if slot_ms % desk.interval_ms == 0]
+            woke_ms = clock.now_ms()  # after a step of the clock, or a machine that slept, the latest slots count
+            due = [name for name, desk in self.arena.desks.items() if slot_at(woke_ms, desk.interval_ms) > now_ms]
             for desk in self.arena.in_turn(due, slot_ms):
-                self._open(desk, slot_ms)
+                self._open(desk, slot_at(woke_ms, desk.interval_ms))
 
     def _open(self, desk: Desk, slot_ms: int) -> None:
         recorder = self.arena.recorder
@@ -105,7 +106,9 @@ class Scheduler:
         if 0 < missed_ms < slot_ms and standing.last_slot_ms >= 0:
             self._pass_over(desk, missed_ms, "late", until_ms=slot_ms - desk.interval_ms)
         halt = self._switch.read()
-        if halt is not None and halt.mode != "no_opens":
+        if slot_at(recorder.clock.now_ms(), desk.interval_ms) > slot_ms:  # stopped, or the clock was set, meanwhile
+            self._pass_over(desk, slot_ms, "late")
+        elif halt is not None and halt.mode != "no_opens":
             self._pass_over(desk, slot_ms, "halted")
         elif desk.trader in self._busy:
             self._pass_over(desk, slot_ms, "busy")

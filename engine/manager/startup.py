@@ -7,9 +7,13 @@ from engine.manager.allocation import fund
 from engine.manager.arena import Arena
 from engine.manager.record import Configured, Incident, SlotClosed, Started, TraderTerms
 from engine.manager.resolve import resolve
+from engine.manager.state import State
 from engine.manager.watch import observe
 from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, next_slot, slot_at
 from engine.model.order import MarginMode, Rejected, SetLeverage
+
+
+CRASH_WINDOW_MS = 600_000
 
 
 class TraderMisplaced(ValueError):
@@ -28,6 +32,11 @@ def announce(arena: Arena, version: str, config: str, terms: Sequence[TraderTerm
     if arena.state.config != config or any(term not in known for term in terms):
         version_number = arena.state.config_version + 1
         recorder.say(Configured(config=config, version=version_number, traders=tuple(terms)))
+
+
+def crashes_lately(state: State, now_ms: int) -> int:
+    """How often the engine ended without an orderly stop within the last ten minutes, this start not counted."""
+    return sum(1 for started_ms in state.unended_starts[:-1] if started_ms >= now_ms - CRASH_WINDOW_MS)
 
 
 def _check_places(arena: Arena, terms: Sequence[TraderTerms]) -> None:

@@ -82,6 +82,7 @@ class State(Struct, kw_only=True):
     traders: dict[TraderId, TraderState] = {}
     prices: dict[str, Decimal] = {}
     halted: str = ""
+    unended_starts: tuple[int, ...] = ()
 
     def account_of(self, trader: str) -> AccountState:
         """The venue account on which a trader trades."""

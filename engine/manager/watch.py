@@ -86,6 +86,11 @@ async def _finish_stop(arena: Arena, desk: Desk) -> None:
         recorder.say(Control(command="stopped", reason=reason, by="engine"), desk.trader)
 
 
+def _has_orders(arena: Arena, desk: Desk) -> bool:
+    """Whether an order of the trader may still be executed."""
+    return any(intent.trader == desk.trader for intent in arena.state.accounts[desk.account].intents.values())
+
+
 def _is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> bool:
     """As ``is_liquidated``; an account whose worth is not known is left alone, but not the stops of its other coins."""
     try:

@@ -58,7 +58,7 @@ class HistoryMarket:
         self._declared: dict[Column, int] = {}
         self._series = {coin: self._series_of(coin) for coin in self.coins}
         # after the last bar its close stays the price: one more row, so that it needs no case of its own
-        self._prices = {coin: Prices(np.append(of_coin.open, of_coin.close[-1])) for coin, of_coin in bars.items()}
+        self._prices = Prices({coin: np.append(of_coin.open, of_coin.close[-1]) for coin, of_coin in bars.items()})
         self._whole = not any(np.isnan(of_coin.close).any() for of_coin in bars.values())
         self._closes = {coin: of_coin.close.data for coin, of_coin in bars.items()}
         self._volumes = {coin: of_coin.volume.data for coin, of_coin in bars.items()}

@@ -13,12 +13,13 @@ from engine.model.market import NAN, CoinSnapshot, Column, MarketSnapshot, Marks
 class MetPrices(dict[str, Decimal | None]):
     """What an order meets at one instant: by coin the open of the bar under way, or what was touched inside it.
 
-    A coin is looked up once, when it is first asked for; afterwards it costs no more than a dictionary does.
+    Nothing is looked up before the first coin is asked for; then all are, because whoever values an account wants them
+    one after the other. A name that is not recorded has no price.
     """
 
     __slots__ = ("_now_ms", "_opens", "_row", "_touches")
 
-    def __init__(self, opens: Mapping[str, Prices], row: int, now_ms: int, touches: Mapping[str, Touch]) -> None:
+    def __init__(self, opens: Prices, row: int, now_ms: int, touches: Mapping[str, Touch]) -> None:
         super().__init__()
         self._opens = opens
         self._row = row
@@ -26,14 +27,13 @@ class MetPrices(dict[str, Decimal | None]):
         self._touches = touches
 
     def __missing__(self, coin: str) -> Decimal | None:
-        opens, row = self._opens.get(coin), self._row
-        found = None
-        if opens is not None and row >= 0:
-            found = touched_price(self._touches[coin], self._now_ms) if coin in self._touches else None
-            if found is None:
-                found = opens.at(row)
-        self[coin] = found
-        return found
+        if not self and self._row >= 0:
+            self.update(self._opens.row(self._row))
+            for name, touch in self._touches.items():
+                touched = touched_price(touch, self._now_ms)
+                if touched is not None:
+                    self[name] = touched
+        return self.setdefault(coin, None)
 
 
 class ShownMarks(dict[str, Decimal | None]):

@@ -6,20 +6,24 @@ from engine.journal.chain import BODY_KIND, Frame
 from engine.journal.errors import JournalError
 from engine.journal.reader import read, verify
 from engine.manager.audit import Audit
-from engine.manager.record import Entry, SlotClosed, decode
-from engine.manager.state import AccountState
+from engine.manager.record import Entry, SlotClosed, SlotOpened, decode
+from engine.manager.recorder import replay
+from engine.manager.state import AccountState, State
 from engine.model.book import net_quantities
 from engine.model.ids import AccountId, TraderId
 from engine.model.order import Order
-from engine.simulation.disk import ProcessDisk
+from engine.simulation.disk import ProcessDisk, SimDisk
 from engine.simulation.journal import FOLDER
 from engine.simulation.ledger import ZERO, VenueLedger
+from engine.simulation.market import Walk
 from engine.simulation.plan import Plan
 from engine.simulation.process import Process
 from engine.simulation.venue import Shown, Venue, answered
 from engine.simulation.witness import Witness
 
 Found = Callable[[str, str], None]
+UNPROTECTED_MS = 60_000  # a stop may be passed so long before it counts as not watched
+OPENING_MS = 5_000  # after its instant a slot may be opened so late
 SKEW_MS = 20_000  # between the engine's clock and the venue's
 LATE_MS = 300_000  # a slot that was opened so shortly before the end may be open still
 
@@ -119,6 +123,54 @@ class Checker:
                 self._found("P15", f"the intent {intent.client_order_id} of {intent.trader} is still open: {intent}")
 
 
+class StopWatch:
+    """P10: a position whose stop the price has passed is being closed, or the venue cannot be traded with."""
+
+    def __init__(self, plan: Plan, walk: Walk, found: Found) -> None:
+        self._plan = plan
+        self._walk = walk
+        self._found = found
+        self._since: dict[tuple[str, str], int] = {}
+        self._alive_ms = 0
+        self._process: Process | None = None
+
+    def look(self, process: Process, now_ms: int) -> None:
+        """Check every stop at the true price of now."""
+        if process is not self._process:
+            self._process, self._since = process, {}
+        since, self._since = self._since, {}
+        for trader in self._plan.traders:
+            known = process.state.traders.get(TraderId(trader.name))
+            if known is None:
+                continue
+            account = process.state.accounts[AccountId(trader.account)]
+            venue = process.site.venues[trader.account]
+            busy = any(intent.trader == trader.name for intent in account.intents.values())
+            if busy or venue.outages_lately(now_ms, UNPROTECTED_MS):
+                continue
+            for coin, plan in known.plans.items():
+                position = account.book.traders[TraderId(trader.name)].positions.get(coin)
+                if position is None or plan.stop_loss is None or self._walk.is_halted(coin, now_ms + UNPROTECTED_MS):
+                    continue
+                price = self._walk.price(coin, now_ms)
+                if price > plan.stop_loss if position.quantity > 0 else price < plan.stop_loss:
+                    continue
+                started_ms = self._since[trader.name, coin] = since.get((trader.name, coin), now_ms)
+                if now_ms - started_ms > UNPROTECTED_MS:
+                    self._found("P10", f"the stop of {trader.name} in {coin} at {plan.stop_loss} was passed, it is {price}")
+
+
+def check_fold(process: Process, disk: SimDisk, found: Found) -> None:
+    """P14: folding the journal again gives the state the engine works with."""
+    assert process.arena is not None, "only a process that runs is judged"
+    reader = ProcessDisk(disk, -1, lambda effect: None, lambda kind: False)
+    process.make_durable()
+    again = replay(_entries(list(read(FOLDER, fs=reader))), State())
+    for name in State.__struct_fields__:
+        if getattr(again, name) != getattr(process.state, name):
+            found("P14", f"the journal folds to another {name} than the engine has")
+
+
 def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) -> None:
     """P15: every trader that may decide does so again; nobody was put to ``error`` by what happened."""
     assert process.arena is not None, "only a process that runs is judged"
@@ -138,8 +190,11 @@ def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) ->
         found("P20", failure)
 
 
-def check_journal(disk: ProcessDisk, plan: Plan, found: Found) -> None:
-    """P6 and P7: the journal verifies, and every slot from a trader's first to its last has one outcome."""
+def check_journal(disk: ProcessDisk, plan: Plan, found: Found, *, stepped: bool) -> None:
+    """P6 and P7: the journal verifies, and every slot from a trader's first to its last has one outcome.
+
+    P20: slots are opened on time, where the clock was not ``stepped``.
+    """
     try:
         verify(FOLDER, fs=disk)
         frames = list(read(FOLDER, fs=disk))
@@ -152,6 +207,9 @@ def check_journal(disk: ProcessDisk, plan: Plan, found: Found) -> None:
         closed.entry(entry)
     for fault in audit.faults():
         found("P7", fault)
+    for fault in closed.late:
+        if not stepped:
+            found("P20", fault)
     for trader, slot_ms in audit.left_open().items():
         if slot_ms < frames[-1].ts - LATE_MS:  # a later one is interrupted by the next start
             found("P7", f"slot {slot_ms} of {trader} has no outcome")
@@ -165,11 +223,16 @@ class Coverage:
 
     def __init__(self) -> None:
         self._closed: dict[str, list[tuple[int, int]]] = {}
+        self.late: list[str] = []
 
     def entry(self, entry: Entry) -> None:
         """Take one entry."""
         record = entry.record
-        if isinstance(record, SlotClosed):
+        if isinstance(record, SlotOpened):
+            late_ms = entry.ts - record.slot_ms
+            if late_ms > OPENING_MS:
+                self.late.append(f"slot {record.slot_ms} of {entry.trader} was opened {late_ms} ms late")
+        elif isinstance(record, SlotClosed):
             until_ms = record.slot_ms if record.until_ms is None else record.until_ms
             self._closed.setdefault(entry.trader or "", []).append((record.slot_ms, until_ms))
 

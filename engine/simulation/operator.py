@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.manager.control import Command, Verb
 from engine.manager.halt import Mode
+from engine.model.ids import TraderId
 from engine.model.order import Envelope, Order, SetLeverage
 from engine.simulation.faults import seeded
 from engine.simulation.market import INSTRUMENTS, MINUTE_MS
@@ -62,8 +63,11 @@ class Operator:
             venue.outages.clear()
         universe.walk.halted.clear()
         universe.switch.lift()
-        for trader in universe.plan.traders:
-            self.send("resume", trader.name)
+        for place, trader in enumerate(universe.plan.traders):
+            known = None if universe.process is None else universe.process.state.traders.get(TraderId(trader.name))
+            stopped = known is not None and known.standing.status in ("stopping", "stopped")
+            if place % 2 == 0 or not stopped:  # every second one that was told to stop stays so, and must hold nothing
+                self.send("resume", trader.name)
 
     def send(self, verb: Verb, trader: str) -> None:
         """Post a command."""

@@ -56,7 +56,7 @@ def drawn_plan(seed: int, minutes: int) -> Plan:
     accounts = {name: _terms(random) for name in ("first", "second")[: 1 if random.random() < 0.7 else 2]}
     account_limits = AccountLimits(
         policy="exclusive" if random.random() < 0.2 else "netting",
-        max_account_notional_usd=Decimal(9_000) if random.random() < 0.3 else None,
+        max_account_notional_usd=Decimal(9_000) if random.random() < 0.2 else None,
     )
     traders = tuple(_trader(random, number, coins, tuple(accounts)) for number in range(_how_many(random)))
     return Plan(
@@ -112,7 +112,7 @@ def _trader(random: Random, number: int, coins: tuple[str, ...], accounts: tuple
         capital_usd=Decimal(60 if wild else random.choice((1_000, 10_000))),
         limits=limits,
         appetite=random.choice((0.05, 0.3, 0.8)),
-        size_usd=random.choice((100, 600, 2_000)),
+        size_usd=int(limits.max_position_size_usd * random.choice((20, 50, 80)) / 100),
         seed=random.randrange(1 << 30),
         stops=stops,
     )

@@ -156,6 +156,11 @@ class Process:
         """Whether it has not ended."""
         return self.loop.alive
 
+    def make_durable(self) -> None:
+        """Write down everything said so far, for whoever wants to read the journal now."""
+        assert self._journal is not None, "a process that runs has a journal"
+        self._journal.durable_now(self._journal.appended.seq)
+
     def start(self) -> None:
         """Begin; what it does happens on the timeline."""
         asyncio._set_running_loop(self.loop)

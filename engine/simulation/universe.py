@@ -12,7 +12,7 @@ from engine.manager.ports import VenueUnreachable
 from engine.manager.resolve import CONSUMED_GRACE_MS
 from engine.model.ids import AccountId
 from engine.model.order import Envelope
-from engine.simulation.checkers import Checker, check_journal, check_recovered
+from engine.simulation.checkers import Checker, StopWatch, check_fold, check_journal, check_recovered
 from engine.simulation.clock import MachineClock
 from engine.simulation.disk import ProcessDisk, SimDisk
 from engine.simulation.faults import Faults, Fired, Key
@@ -95,7 +95,8 @@ class Universe:
             trader.name: Mandate(
                 coins=trader.coins,
                 max_position_usd=trader.limits.max_position_size_usd,
-                max_leverage=trader.limits.major_coin_leverage,
+                max_positions=trader.limits.max_positions,
+                alone=plan.account_limits.policy == "exclusive",
             )
             for trader in plan.traders
         }
@@ -117,6 +118,7 @@ class Universe:
             mailbox=self.mailbox,
         )
         self.operator = Operator(self)
+        self._stops = StopWatch(plan, self.walk, self.found)
         self._ambiguous = 0
         self._stopping = False
         self._restarts = self.faults.random("restarts")
@@ -155,13 +157,14 @@ class Universe:
         self.timeline.run_until(self.timeline.now_ms + 90_000)
         if self.process.alive:
             self.found("P15", "the engine was told to stop and did not within 90 s")
-        check_journal(ProcessDisk(self.disk, -1, lambda effect: None, lambda kind: False), self.plan, self.found)
+        check_journal(ProcessDisk(self.disk, -1, lambda effect: None, lambda kind: False), self.plan, self.found, stepped="clock_step" in self.faults.counts())
 
     def _judge(self) -> None:
         process = self.process
         if process is None or not process.alive or not process.ready:
             self.found("P15", "after all faults have ended no engine runs")
             return
+        check_fold(process, self.disk, self.found)
         for checker in self.checkers:
             checker.look(process)
             checker.settled(process)
@@ -271,6 +274,7 @@ class Universe:
                 checker.look(process)
                 if self.timeline.now_ms % MONEY_MS == 0:
                     checker.money(process, self.plan)
+            self._stops.look(process, self.machine.true_ms())
         self.operator.lift()
         self.timeline.later(CHECK_MS, self._check, CHECK_MS)
 

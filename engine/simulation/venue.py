@@ -41,8 +41,8 @@ class Mandate(Struct, frozen=True, kw_only=True):
 
     coins: tuple[str, ...]
     max_position_usd: Decimal
-    max_leverage: int
-    max_account_usd: Decimal | None = None
+    max_positions: int
+    alone: bool = False
 
 
 class Shown(Struct, frozen=True, kw_only=True, gc=False):
@@ -185,6 +185,10 @@ class Venue:
         now_ms = self.machine.true_ms()
         return any(name == kind and start_ms <= now_ms < end_ms for name, start_ms, end_ms in self.outages)
 
+    def outages_lately(self, now_ms: int, within_ms: int) -> bool:
+        """Whether any window was open within that time."""
+        return any(start_ms <= now_ms and now_ms - within_ms < end_ms for _, start_ms, end_ms in self.outages)
+
     # What it will not stand
 
     def _check_promised(self, envelope: Envelope) -> None:
@@ -213,9 +217,20 @@ class Venue:
             self._found("P10", f"{promise.trader} may not trade {fill.coin}")
         elif abs(after) > abs(before) and abs(after) * fill.price > mandate.max_position_usd * SLACK:
             worth = abs(after) * fill.price
-            self._found("P10", f"{promise.trader} holds {worth:.2f} USD of {fill.coin}, {mandate.max_position_usd} is allowed")
+            cap = mandate.max_position_usd
+            self._found("P10", f"{promise.trader} holds {worth:.2f} USD of {fill.coin}, {cap} is allowed")
+        elif before == 0 and after != 0 and self._places(promise.trader) > mandate.max_positions:
+            self._found("P10", f"{promise.trader} holds more than {mandate.max_positions} coins, {fill.coin} among them")
+        elif before == 0 and after != 0 and mandate.alone and self._holders(fill.coin) > 1:
+            self._found("P10", f"{promise.trader} and another hold {fill.coin} on an exclusive account")
         elif promise.cause != "decision" and (abs(after) > abs(before) or (after != 0 and (after > 0) != (before > 0))):
             self._found("P10", f"{promise.cause} of {promise.trader} took {fill.coin} from {before} to {after}")
+
+    def _places(self, trader: str) -> int:
+        return sum(1 for (name, _), quantity in self._positions.items() if name == trader and quantity)
+
+    def _holders(self, coin: str) -> int:
+        return sum(1 for (_, held), quantity in self._positions.items() if held == coin and quantity)
 
     def _draw_lags(self, name: str) -> None:
         """How late status and fills of an order are, drawn once an order: faults persist, they do not flicker."""

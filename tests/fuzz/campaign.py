@@ -71,6 +71,8 @@ def _case(seed: int, number: int, tally: Tally, judge: Judge, gateway: type[Gate
     world = World(rng, gateway)
     for place in range(REPLIES_A_CASE):
         trader = world.turn()
+        if world.state.traders[trader].standing.status != "running":  # liquidated: it is not asked any more
+            continue
         sight = world.sight(trader)
         kind, raw, finish = a_reply(rng, sight, world.readers[trader].scale == "percent")
         tally.replies += 1

@@ -3,7 +3,8 @@
 import pytest
 from msgspec.structs import replace
 
-from engine.manager.record import Incident, Intended, SlotClosed, SlotOpened
+from engine.manager.record import Incident, Intended, SlotClosed, SlotOpened, Started, Stopped
+from engine.manager.startup import CRASH_WINDOW_MS, crashes_lately
 from engine.model.order import SetLeverage
 from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy
 from tests.arena.small_arena import LOOSE, SmallArena, Trader
@@ -91,3 +92,23 @@ def test_a_venue_that_refuses_leverage_is_an_incident() -> None:
     (incident,) = again.records(Incident)
     assert incident.what == "leverage_refused"
     assert "LeverageSwitch" in incident.detail
+
+
+def test_starts_without_a_stop_between_them_count_as_crashes_for_ten_minutes() -> None:
+    arena = SmallArena({"ann": {}})
+    for minute in (0, 1, 2, 3):
+        arena.at(minute).say(Started(epoch=minute + 2, version="1", deployment="test"))
+    now_ms = arena.recorder.clock.now_ms()
+
+    assert crashes_lately(arena.state, now_ms) >= 3
+    assert crashes_lately(arena.state, now_ms + CRASH_WINDOW_MS - 1) == 0
+
+
+def test_an_orderly_stop_ends_the_count_of_crashes() -> None:
+    arena = SmallArena({"ann": {}})
+    for _ in range(4):
+        arena.say(Started(epoch=2, version="1", deployment="test"))
+    arena.say(Stopped(reason="told to stop"))
+    arena.say(Started(epoch=3, version="1", deployment="test"))
+
+    assert crashes_lately(arena.state, arena.recorder.clock.now_ms()) == 0

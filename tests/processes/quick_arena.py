@@ -82,7 +82,7 @@ def write_arena(folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = 
     etc = folder / "etc"
     etc.mkdir(parents=True)
     quick: dict[str, dict[str, Any]] = {
-        "nof0": {"Port": 0, "Arena": {"Deployment": "proof", "HistoryDays": 0}, "Journal": {"SegmentBytes": 262_144}},
+        "nof0": {"Port": 0, "Arena": {"Deployment": "proof", "HistoryDays": 0, "CrashLimit": 0}, "Journal": {"SegmentBytes": 262_144}},
         "llm": {},
         "executor": {"exec_guards": UNGUARDED},
         "exchange": {

@@ -41,19 +41,13 @@ def bearable(venue: Venue, coin: str, signed_quantity: Decimal, price: Decimal, 
         return _isolated_bearable(venue, coin, signed_quantity, price, fee_usd)
     worth = after * mark
     value = ledger.raw_usd - signed_quantity * price - fee_usd + worth
-    notional = abs(worth)
+    needed = abs(worth) / own.leverage
     marks = venue.marks
     for name, other in ledger.holdings.items():
         if name != coin and other.mode == "cross":
             worth = other.size * marks[name]
             value += worth
-            notional += abs(worth)
-    if value >= notional:  # what is worth all of its positions can margin them at any leverage
-        return None
-    needed = abs(after) * mark / own.leverage
-    for name, other in ledger.holdings.items():
-        if name != coin and other.mode == "cross":
-            needed += abs(other.size) * marks[name] / other.leverage
+            needed += abs(worth) / other.leverage
     return "PerpMargin" if value < needed else None
 
 

@@ -79,7 +79,7 @@ class Venue:
     def quote(self, coin: str, now_ms: int) -> Quote | None:
         """What an order in this coin meets; its price becomes the coin's mark. ``None`` without a usable price."""
         quote = self.market.quote(coin, now_ms)
-        if quote is None or not quote.price.is_finite() or quote.price <= 0:
+        if quote is None or not quote.price.is_finite() or quote.price <= ZERO:
             return None
         self.marks[coin] = quote.price
         self.intervals_ms[coin] = quote.bar_interval_ms
@@ -91,10 +91,11 @@ class Venue:
         if now_ms == self._refreshed_ms:
             return marks
         self._refreshed_ms = now_ms
+        holdings = self.ledger.holdings
         prices = self.market.marks(now_ms)
-        for coin, holding in self.ledger.holdings.items():
+        for coin, holding in holdings.items():
             price = prices[coin]
-            if price is not None and price.is_finite() and price > 0:
+            if price is not None and price.is_finite() and price > ZERO:
                 marks[coin] = price
             elif coin not in marks:
                 marks[coin] = holding.entry_price
