@@ -139,8 +139,10 @@ class Driver:
         for promise in solvency:
             promise.anchor(0)
         while True:
-            due = min(plan.next_row(), calm_until(solvency))
-            if due >= 0:
+            due, calm = plan.next_row(), calm_until(solvency)
+            if calm >= 0:
+                if calm < due:
+                    due = calm
                 inside = hits.next_row(count)
                 if inside < due:
                     row = max(row, inside)
@@ -164,7 +166,8 @@ class Driver:
         """Everything that happens at the open of a bar: venue time, funding, marks, then the decisions that are due."""
         arena = self.arena
         state = arena.state
-        self._clock.set(max(now_ms, self._clock.now_ms()))
+        if self._clock.now_ms() < now_ms:
+            self._clock.set(now_ms)
         hour = now_ms % HOUR_MS == 0
         self._pass_time(row, now_ms, solvency)
         for gateway in arena.gateways.values():
@@ -182,10 +185,10 @@ class Driver:
         if due:
             if self._observe_ms is None:
                 self._observe_all()
-            for desk in arena.in_turn(due, now_ms) if len(due) > 1 else [arena.desks[next(iter(due))]]:
+            for desk in arena.in_turn(due, now_ms):
                 if self._decide(desk, now_ms, due[desk.trader]):
                     plan.ask_again(desk.trader, row)
-                if state.traders[desk.trader].plans:
+                if hits.filled[desk.trader] != desk.gateway.filled:
                     hits.update(state, desk, row)
         for promise in solvency:
             if hour or row >= promise.until_row or not promise.holds(row):
@@ -194,12 +197,12 @@ class Driver:
     def _pass_time(self, row: int, now_ms: int, solvency: list[Solvency]) -> None:
         """Let venue time pass: bar by bar, or at once where nothing rests and nobody can have been liquidated."""
         for promise in solvency:
-            gateway = self.arena.gateways[promise.account]
-            if promise.holds(row) and not gateway.exchange.has_resting:
-                gateway.exchange.skip(now_ms)
+            exchange = promise.gateway.exchange
+            if promise.holds(row) and not exchange.has_resting:
+                exchange.skip(now_ms)
             else:
-                gateway.exchange.advance(now_ms)
-                step(gateway.collect())  # the venue may have filled or liquidated something by itself
+                exchange.advance(now_ms)
+                step(promise.gateway.collect())  # the venue may have filled or liquidated something by itself
 
     def _decide(self, desk: Desk, slot_ms: int, only: tuple[str, ...] | None) -> bool:
         """Run one slot; whether the trader has to be asked again at its next one."""

@@ -8,6 +8,7 @@ from engine.manager.desk import Desk
 from engine.manager.state import State
 from engine.market.bars import Bars
 from engine.model.decision import ExitPlan
+from engine.model.ids import TraderId
 from engine.model.position import Position
 
 _CHUNK = 256
@@ -22,16 +23,21 @@ class Watched(Struct, frozen=True, gc=False):
 
 
 class Hits:
-    """The bars at which plans may come true, soonest first. Rows index the bars of the span."""
+    """The bars at which plans may come true, soonest first. Rows index the bars of the span.
+
+    ``filled`` is how many fills its gateway had booked when a trader's plans were looked at last.
+    """
 
     def __init__(self, bars: dict[str, Bars]) -> None:
         self._low = {coin: of_coin.low for coin, of_coin in bars.items()}
         self._high = {coin: of_coin.high for coin, of_coin in bars.items()}
+        self.filled: dict[TraderId, int] = {}
         self._watched: dict[tuple[str, str], Watched] = {}
         self._heap: list[tuple[int, str, str]] = []
 
     def update(self, state: State, desk: Desk, row: int) -> None:
         """Look ahead for every plan of a trader that is new since the last call, from ``row`` on."""
+        self.filled[desk.trader] = desk.gateway.filled
         trader = state.traders[desk.trader]
         positions = state.accounts[desk.account].book.traders[desk.trader].positions
         for coin, plan in trader.plans.items():

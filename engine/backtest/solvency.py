@@ -39,13 +39,13 @@ class Solvency:
         self._highs = {coin: of_coin.high.data for coin, of_coin in bars.items()}
         self._moves: memoryview = np.maximum.reduce([moves_ahead(of_coin) for of_coin in bars.values()]).data
         self._count = max((len(of_coin) for of_coin in bars.values()), default=0)
-        self._gateway = arena.gateways[account]
-        self._instruments = self._gateway.exchange.instruments
+        self.gateway = arena.gateways[account]
+        self._instruments = self.gateway.exchange.instruments
         self._traded_usd = ZERO
 
     def holds(self, row: int) -> bool:
         """Whether the promise still covers everything up to the open of ``row``."""
-        return self.calm and row <= self.until_row and self._gateway.traded_usd <= self._traded_usd
+        return self.calm and row <= self.until_row and self.gateway.traded_usd <= self._traded_usd
 
     def anchor(self, row: int) -> None:
         """Make a new promise from the open of ``row`` on, the accounts being as they are."""
@@ -57,7 +57,7 @@ class Solvency:
         held = dict.fromkeys(coin for account in book.accounts() for coin in account.positions)
         if not held:
             self.calm = True
-            self._traded_usd = self._gateway.traded_usd
+            self._traded_usd = self.gateway.traded_usd
             return
         move = self._moves[row]
         rate = max(_maintenance_rate(instrument) for instrument in self._instruments.values())
@@ -66,7 +66,7 @@ class Solvency:
         room = min(equity / loss - gross for equity, gross in _worths(book, prices)) * MARGIN
         if room > 0:
             self.calm = True
-            self._traded_usd = self._gateway.traded_usd + Decimal(room)
+            self._traded_usd = self.gateway.traded_usd + Decimal(room)
 
     def adverse(self, desk: Desk, row: int) -> list[tuple[str, float]]:
         """The coins whose bar goes beyond the price at which the account would be liquidated, with the bar's extreme.

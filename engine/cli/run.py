@@ -50,7 +50,6 @@ from engine.model.standing import DAY_MS, HOUR_MS
 log = structlog.get_logger()
 
 EXIT_LOCKED = 75  # sysexits.h EX_TEMPFAIL: another engine has it
-EXIT_FAILED = 74  # sysexits.h EX_IOERR: the disk, most of the time
 FAULTS = (JournalError, SimLogFault)  # what the machine does to the records of engine and venue
 FLUSH_EVERY = 4096  # records between two syncs while history is played
 
@@ -94,7 +93,7 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
         return EXIT_LOCKED
     except Failed as failure:
         print(f"the engine failed: {failure}; the next start recovers from the journal", file=sys.stderr)
-        return EXIT_FAILED
+        return 1
     except (*FAULTS, RecordUnreadable, GenerationError, HistoryFault, CapitalShort, ValueError) as error:
         print(f"refusing to start: {error}", file=sys.stderr)
         return 1

@@ -1,6 +1,6 @@
 """The arena: every desk, gateway and feed around one state, and the turns that traders of one slot take."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from decimal import Decimal
 
 from engine.manager.desk import Desk
@@ -40,9 +40,11 @@ class Arena:
         """The desks that share a venue account, in configured order."""
         return [desk for desk in self.desks.values() if desk.account == account]
 
-    def in_turn(self, traders: Iterable[TraderId], slot_ms: int) -> list[Desk]:
+    def in_turn(self, traders: Collection[TraderId], slot_ms: int) -> list[Desk]:
         """The desks of these traders in the order in which this slot lets them act."""
-        return [self.desks[trader] for trader in sorted(traders, key=lambda trader: turn(slot_ms, trader))]
+        if len(traders) > 1:
+            traders = sorted(traders, key=lambda trader: turn(slot_ms, trader))
+        return [self.desks[trader] for trader in traders]
 
     def price(self, account: AccountId, coin: str, now_ms: int) -> Decimal | None:
         """The mark of a coin on the market of a venue account."""

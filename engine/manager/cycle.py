@@ -109,10 +109,11 @@ async def run_cycle(
         if unclosed and proposal.opens:  # it was judged as if everything before it were closed
             desk.gateway.withdraw(intended, trader, unclosed)
             continue
-        missing = _unfilled(await desk.gateway.send(seq, intended, trader), intended)
-        unfilled = missing or unfilled
-        if proposal.closes:
-            unclosed = missing or unclosed
+        left = _unfilled(await desk.gateway.send(seq, intended, trader), intended)
+        if left:
+            unfilled = left
+            if proposal.closes:
+                unclosed = left
     outcome: Outcome = "acted" if intents else "denied" if verdicts else "held"
     return _close(recorder, trader, slot_ms, opened_ms, outcome, unfilled or _first_denial(verdicts))
 

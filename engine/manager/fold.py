@@ -23,14 +23,9 @@ def apply(state: State, entry: r.Entry) -> State:
 
     The same entries in the same order give the same state, whoever folds them: a running engine, a restart, an audit.
     """
-    fold(state, entry.record, entry.ts, entry.trader)
+    state.last_ts = entry.ts
+    FOLDS[type(entry.record)](state, entry.record, entry.ts, entry.trader)
     return state
-
-
-def fold(state: State, record: r.Record, ts: int, who: TraderId | None) -> None:
-    """Fold a record that was said at ``ts`` about a trader (``None``: the arena itself or the house)."""
-    state.last_ts = ts
-    _FOLD[type(record)](state, record, ts, who)
 
 
 def _started(state: State, record: r.Started, ts: int, who: TraderId) -> None:
@@ -347,7 +342,8 @@ def _forget_old_fills(account: AccountState) -> None:
     }
 
 
-_FOLD: dict[type[Any], Callable[[State, Any, int, Any], None]] = {
+# What each kind of record said at an instant about a trader (None: the arena, or the house) does to the state.
+FOLDS: dict[type[Any], Callable[[State, Any, int, Any], None]] = {
     r.Started: _started,
     r.Stopped: _stopped,
     r.Configured: _configured,

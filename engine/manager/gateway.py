@@ -45,6 +45,7 @@ class Gateway:
         self.submitted = 0
         self.in_flight: dict[str, None] = {}  # by client order id: sent, and the answer is waited for
         self.consumed_ms: dict[str, int] = {}  # by client order id: when its nonce was found used, in venue time
+        self.filled = 0  # fills booked: until there are more, no position and no exit plan changes
         self.absences: dict[str, int] = {}  # by client order id: reads that did not find an order that is overdue
         self.traded_usd = ZERO  # filled at once, valued at the orders' limits and as much beyond as is allowed
         self._recorder = recorder
@@ -170,6 +171,7 @@ class Gateway:
             owner = _liquidated(account.book, fill)
             self._foreign(fill, owner)
         recorder.say(Filled(account=self.account, fill=fill), owner)
+        self.filled += 1
 
     def _foreign(self, fill: Fill, owner: TraderId | None) -> None:
         what = "venue_liquidation" if fill.liquidation else "foreign_fill"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from engine.clock import Clock
-from engine.manager.fold import apply, fold
+from engine.manager.fold import FOLDS, apply
 from engine.manager.ports import Journal, Sink
 from engine.manager.record import Entry, Record, encode, kind_of
 from engine.manager.state import State
@@ -45,7 +45,9 @@ class Recorder:
         else:
             seq = self._journal.append(kind_of(record), encode(record), ts, trader)
         self.seq = seq
-        fold(self.state, record, ts, trader)
+        state = self.state
+        state.last_ts = ts
+        FOLDS[type(record)](state, record, ts, trader)
         if self.sinks:
             entry = Entry(seq=seq, ts=ts, trader=trader, record=record)
             for sink in self.sinks:

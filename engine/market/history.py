@@ -62,6 +62,7 @@ class HistoryMarket:
         self._whole = not any(np.isnan(of_coin.close).any() for of_coin in bars.values())
         self._closes = {coin: of_coin.close.data for coin, of_coin in bars.items()}
         self._volumes = {coin: of_coin.volume.data for coin, of_coin in bars.items()}
+        self._views: dict[tuple[Column, tuple[str, ...]], list[Sequence[float]]] = {}
         self._averages: dict[str, memoryview] = {}
         self._turnover: dict[str, memoryview] = {}
         self._extremes: dict[str, Extremes] = {}
@@ -150,6 +151,13 @@ class HistoryMarket:
             change_1h=self._change(coin, mark, now_ms - HOUR_MS),
             change_4h=self._change(coin, mark, now_ms - 4 * HOUR_MS),
         )
+
+    def views(self, column: Column, coins: tuple[str, ...]) -> Sequence[Sequence[float]]:
+        """The whole column of each coin over the base bars; a snapshot reads one row of it."""
+        found = self._views.get((column, coins))
+        if found is None:
+            found = self._views[column, coins] = [self._series[coin].base_columns[column] for coin in coins]
+        return found
 
     def _change(self, coin: str, mark: float, then_ms: int) -> float | None:
         """Change of the price since ``then_ms``, a fraction."""

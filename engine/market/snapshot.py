@@ -1,6 +1,6 @@
 """Snapshots of recorded bars: one row of many columns, of which nothing is read before it is asked for."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Protocol
 
@@ -60,6 +60,10 @@ class Assembler(Protocol):
 
     def assemble(self, coin: str, price: Price, now_ms: int, closed: int) -> CoinSnapshot:
         """Everything about a coin that costs this much, the last closed bar being in row ``closed`` (-1: none)."""
+        ...
+
+    def views(self, column: Column, coins: tuple[str, ...]) -> Sequence[Sequence[float]]:
+        """The whole column of each coin over the base bars."""
         ...
 
 
@@ -123,6 +127,13 @@ class HistorySnapshot(MarketSnapshot):
             return super().value(coin, column)
         series = self._series.get(coin)
         return NAN if series is None or self.closed < 0 else series.base_columns[column][self.closed]
+
+    def values(self, column: Column, coins: tuple[str, ...]) -> list[float]:
+        """The same of several coins of this snapshot, in their order."""
+        row = self.closed
+        if row < 0 or column.interval_ms:
+            return super().values(column, coins)
+        return [view[row] for view in self._assembler.views(column, coins)]
 
     def unpriced(self, coins: Iterable[str]) -> str | None:
         """The first of the coins that has no mark; ``None`` when all have."""

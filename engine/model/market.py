@@ -140,6 +140,10 @@ class MarketSnapshot(ABC):
         window = self.window(coin)
         return NAN if window is None else window.value(column)
 
+    def values(self, column: Column, coins: tuple[str, ...]) -> list[float]:
+        """The same of several coins of this snapshot, in their order."""
+        return [self.value(coin, column) for coin in coins]
+
     def __iter__(self) -> Iterator[CoinSnapshot]:
         """Every coin that has a price, in the order of ``coins``."""
         for coin in self.coins:

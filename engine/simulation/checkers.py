@@ -148,6 +148,11 @@ class StopWatch:
             busy = any(intent.trader == trader.name for intent in account.intents.values())
             if busy or venue.outages_lately(now_ms, UNPROTECTED_MS):
                 continue
+            holds = bool(account.book.traders[TraderId(trader.name)].positions)
+            if known.standing.status == "stopped" and holds and not self._walk.halted:
+                started_ms = self._since[trader.name, ""] = since.get((trader.name, ""), now_ms)
+                if now_ms - started_ms > UNPROTECTED_MS:
+                    self._found("P11", f"{trader.name} is stopped ({known.standing.reason}) and holds something")
             for coin, plan in known.plans.items():
                 position = account.book.traders[TraderId(trader.name)].positions.get(coin)
                 if position is None or plan.stop_loss is None or self._walk.is_halted(coin, now_ms + UNPROTECTED_MS):

@@ -9,6 +9,7 @@ from random import Random
 from typing import Any
 
 LIVELOCK = 200_000  # callbacks at one instant: more is a loop that never lets time pass
+CLOSINGS = 10  # attempts to close a coroutine, each of which ends one of the blocks that it waits in
 KEPT_TASKS = 256  # tasks of a process that are remembered before those that are done are forgotten
 
 
@@ -172,12 +173,12 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         """Close what was suspended, oldest first, so that it does not happen whenever memory is collected."""
         tasks, self._tasks = self._tasks, []
         for task in tasks:
-            if task.done():
-                continue
-            try:
-                task.get_coro().close()  # type: ignore[union-attr]
-            except (Dead, RuntimeError):
-                continue
+            for _ in range(CLOSINGS):
+                try:
+                    task.get_coro().close()  # type: ignore[union-attr]
+                except (Dead, RuntimeError):  # it did something, or waited for something, on its way out
+                    continue
+                break
 
     async def sleep_ms(self, delay_ms: float) -> None:
         """Let virtual time pass for this process."""

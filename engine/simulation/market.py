@@ -12,6 +12,7 @@ from engine.simulation.faults import Faults
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+VOLUME_USD = 100_000.0  # of a minute
 START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "SOL": 150.0, "XRP": 2.0, "DOGE": 0.2, "BNB": 600.0}
 INSTRUMENTS: dict[str, Instrument] = {
     "BTC": hyperliquid_instrument("BTC", 5, 40),
@@ -66,7 +67,8 @@ class Walk:
         """What an order meets."""
         if self.is_halted(coin, now_ms):
             return None
-        return Quote(price=self.price(coin, now_ms), bar_volume=1e9, bar_interval_ms=MINUTE_MS)
+        volume = VOLUME_USD / START_PRICES[coin]
+        return Quote(price=self.price(coin, now_ms), bar_volume=volume, bar_interval_ms=MINUTE_MS)
 
     def mark(self, coin: str, now_ms: int) -> Decimal | None:
         """The price alone."""
@@ -103,7 +105,7 @@ class Walk:
             high=max(high, opened, close),
             low=min(low, opened, close),
             close=close,
-            volume=1e9,
+            volume=VOLUME_USD / START_PRICES[coin],
         )
 
     @staticmethod

@@ -97,7 +97,23 @@ class Operator:
         self._universe.machine.step(random.choice(STEPS_MS))
 
     def _command(self, random: Random) -> None:
-        self.send(random.choice(VERBS), random.choice(self._universe.plan.traders).name)
+        verb, trader = random.choice(VERBS), random.choice(self._universe.plan.traders).name
+        waiting = self._waiting()
+        if waiting and random.random() < 0.7:
+            trader = random.choice(waiting)
+        self.send(verb, trader)
+
+    def _waiting(self) -> list[str]:
+        """The traders of whose orders nobody knows what became: the worst moment to be told anything."""
+        process = self._universe.process
+        if process is None:
+            return []
+        return [
+            intent.trader
+            for account in process.state.accounts.values()
+            for intent in account.intents.values()
+            if intent.unresolved and intent.trader in process.state.traders
+        ]
 
     def _switch_tripped(self, random: Random) -> None:
         universe = self._universe

@@ -82,7 +82,8 @@ def _terms(random: Random) -> VenueTerms:
         bounded=bounded,
         fence=random.random() < 0.4,
         dedups=random.random() < 0.5,
-        max_participation_pct=Decimal("0.0005") if random.random() < 0.15 else None,
+        longest_lag_ms=random.choice((5_000, 20_000, 40_000)),
+        max_participation_pct=Decimal("0.5") if random.random() < 0.25 else None,
     )
 
 

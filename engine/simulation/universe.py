@@ -1,5 +1,6 @@
 """A universe: one seed's engine, venues and misfortunes, run for a while, healed, and judged."""
 
+import logging
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from hashlib import blake2b
@@ -344,12 +345,14 @@ def _where(fault: BaseException) -> str:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Have the engine log nothing meanwhile."""
-    before = structlog.get_config()
+    before, disabled = structlog.get_config(), logging.root.manager.disable
     structlog.configure(processors=[_drop])
+    logging.disable(logging.CRITICAL)
     try:
         yield
     finally:
         structlog.configure(**before)
+        logging.disable(disabled)
 
 
 def _drop(logger: object, name: str, event: object) -> object:

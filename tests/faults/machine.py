@@ -6,13 +6,25 @@ import shutil
 import signal
 import subprocess
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from engine.manager import record as r
 from engine.model.order import Order
-from tests.processes.running import PATIENCE_S, PROJECT_ROOT, call, command, entries_of, environment, settings_of
+from tests.processes.running import (
+    PATIENCE_S,
+    PROJECT_ROOT,
+    Tail,
+    call,
+    command,
+    entries_of,
+    environment,
+    journal_of,
+    settings_of,
+)
 
 SHIM = Path(__file__).parent / "shim"
 LONG_AGO = "2020-01-01"
@@ -31,6 +43,23 @@ def start(config: Path, log: Path, faults: dict[str, Any] | None = None) -> subp
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+
+
+@contextmanager
+def trading(
+    config: Path, log: Path, faults: dict[str, Any] | None = None
+) -> Iterator[tuple[subprocess.Popen[bytes], Tail]]:
+    """An engine that has closed some slots when the block begins; it is told to stop at the end, and did so well."""
+    with Tail(journal_of(config)) as tail:
+        engine = start(config, log, faults)
+        try:
+            tail.wait_for(b'"kind":"SlotClosed"', engine, 3)
+            yield engine, tail
+            engine.send_signal(signal.SIGTERM)
+            assert engine.wait(PATIENCE_S) == 0, log.read_text()
+        finally:
+            engine.kill()
+            engine.wait()
 
 
 def ended(engine: subprocess.Popen[bytes], seconds: float) -> int | None:

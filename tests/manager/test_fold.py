@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.manager.fold import _FOLD, apply
+from engine.manager.fold import FOLDS, apply
 from engine.manager.record import (
     KINDS,
     Entry,
@@ -88,7 +88,7 @@ def test_a_thousand_cycles_replay_to_the_same_state_and_the_same_records(seed: i
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_record_has_a_fold(kind: str) -> None:
-    assert KINDS[kind] in _FOLD
+    assert KINDS[kind] in FOLDS
 
 
 def test_a_record_survives_being_written_down() -> None:

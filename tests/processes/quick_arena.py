@@ -66,7 +66,7 @@ def scripted(name: str, model: str, seconds: int = 1) -> dict[str, Any]:
 
 
 TRADERS = [
-    restless("restless_one", 1),
+    {**restless("restless_one", 1), "journal_enabled": True},
     restless("restless_two", 2),
     restless("restless_three", 3, seconds=2),
     scripted("momentum", "scripted-momentum"),
@@ -82,7 +82,11 @@ def write_arena(folder: Path, changes: Mapping[str, Mapping[str, Any]] | None = 
     etc = folder / "etc"
     etc.mkdir(parents=True)
     quick: dict[str, dict[str, Any]] = {
-        "nof0": {"Port": 0, "Arena": {"Deployment": "proof", "HistoryDays": 0, "CrashLimit": 0}, "Journal": {"SegmentBytes": 262_144}},
+        "nof0": {
+            "Port": 0,
+            "Arena": {"Deployment": "proof", "HistoryDays": 0, "CrashLimit": 0},
+            "Journal": {"SegmentBytes": 262_144},
+        },
         "llm": {},
         "executor": {"exec_guards": UNGUARDED},
         "exchange": {

@@ -6,6 +6,7 @@ from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from engine.cli.journal import verify_journal
@@ -15,7 +16,7 @@ from engine.exchange.sim.statement import read_statement
 from engine.manager import record as r
 from engine.model.order import Order
 from tests.processes.quick_arena import write_arena
-from tests.processes.running import call, entries_of, settings_of, started
+from tests.processes.running import call, entries_of, journal_of, settings_of, started
 
 RUNS = 10
 LONG_AGO = "2020-01-01"
@@ -85,6 +86,7 @@ def test_ten_kills_on_one_state_lose_nothing_and_do_nothing_twice(
     assert landed >= 3
     nothing_twice(entries_of(config))
     adds_up(config, entries_of(config))
+    every_slot_has_its_file(config, entries_of(config))
     assert call("journal", "verify", "--config", config).returncode == 0
 
 
@@ -123,6 +125,13 @@ def adds_up(config: Path, entries: list[r.Entry]) -> None:
         money -= fill.signed_quantity * fill.price + fill.fee_usd
     assert {coin: quantity for coin, quantity in held.items() if quantity} == statement.quantities
     assert abs(money - statement.settled_usd) <= Decimal("0.01")
+
+
+def every_slot_has_its_file(config: Path, entries: list[r.Entry]) -> None:
+    """Cycle files that a kill came before were written by the next start: one for each outcome of the journal."""
+    closed = [e.seq for e in entries if isinstance(e.record, r.SlotClosed) and e.trader == "restless_one"]
+    files = (journal_of(config) / "cycles" / "restless_one").glob("cycle_*.json")
+    assert sorted(msgspec.json.decode(path.read_bytes())["record"] for path in files) == closed
 
 
 def test_a_kill_while_history_is_played_leaves_what_the_next_start_can_go_on_from(tmp_path: Path, seed: int) -> None:

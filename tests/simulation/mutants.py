@@ -68,7 +68,7 @@ async def _at_once(recorder: Recorder, seq: int) -> None:
 
 
 def _folding(kind: type[Any], around: Callable[[Any], Any]) -> Switch:
-    return lambda stack: stack.enter_context(patch.dict(fold._FOLD, {kind: around(fold._FOLD[kind])}))
+    return lambda stack: stack.enter_context(patch.dict(fold.FOLDS, {kind: around(fold.FOLDS[kind])}))
 
 
 # Journal after the act
@@ -189,8 +189,8 @@ def _error_is_fill(around_rejects: bool) -> Switch:
 
 
 def _forgets_fills(filled: Any) -> Any:
-    def forgetful(state: State, entry: r.Entry, record: r.Filled) -> None:
-        filled(state, entry, record)
+    def forgetful(state: State, *rest: Any) -> None:
+        filled(state, *rest)
         for found in state.accounts.values():
             found.fills_seen.clear()
 

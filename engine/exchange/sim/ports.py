@@ -19,7 +19,7 @@ class SimMarket(Protocol):
         ...
 
     def marks(self, now_ms: int) -> Marks:
-        """The prices alone of what ``quote`` tells, by coin; ``None`` where it tells nothing."""
+        """The prices alone of what ``quote`` tells, by coin, finite and above 0; ``None`` where it tells nothing."""
         ...
 
     def bars_between(self, coin: str, after_ms: int, until_ms: int) -> Sequence[Bar]:

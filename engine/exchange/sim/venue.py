@@ -95,7 +95,7 @@ class Venue:
         prices = self.market.marks(now_ms)
         for coin, holding in holdings.items():
             price = prices[coin]
-            if price is not None and price.is_finite() and price > ZERO:
+            if price is not None:
                 marks[coin] = price
             elif coin not in marks:
                 marks[coin] = holding.entry_price

@@ -13,6 +13,7 @@ from engine.executor.ports import Columns
 from engine.executor.strategies.entry import EntrySettings, above_zero, direction_of, enter, scaled
 from engine.model.decision import Decision
 from engine.model.market import Column
+from engine.model.position import ZERO
 
 
 class EmaTrendSettings(EntrySettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -114,20 +115,17 @@ class EmaCross:
 
     def decide(self, context: Context) -> Sequence[Decision]:
         """Turn the coins around in which the position is not on the side of the averages."""
-        decisions = []
-        market, positions = context.market, context.account.positions
-        for coin in context.coins:
-            window = market.window(coin)
-            if window is None or coin not in self._long:
-                continue
-            fast, slow = window.value(self._fast), window.value(self._slow)
+        wanted = []
+        coins, market, positions = context.coins, context.market, context.account.positions
+        averages = zip(coins, market.values(self._fast, coins), market.values(self._slow, coins), strict=True)
+        for coin, fast, slow in averages:
             position = positions.get(coin)
             if fast > slow:
-                if position is None or position.quantity < 0:
-                    decisions.append(self._long[coin])
-            elif fast < slow and (position is None or position.quantity > 0):
-                decisions.append(self._short[coin])
-        return decisions
+                if position is None or position.quantity < ZERO:
+                    wanted.append(self._long.get(coin))
+            elif fast < slow and (position is None or position.quantity > ZERO):
+                wanted.append(self._short.get(coin))
+        return [decision for decision in wanted if decision is not None]
 
     def points(self, coin: str, columns: Columns) -> NDArray[np.bool_] | None:
         """Where the averages cross, and where they are first known."""

@@ -1,0 +1,55 @@
+"""A disk that fails: the engine ends and says why, the next start recovers; a file that readers miss ends nothing."""
+
+import errno
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.manager import record as r
+from tests.faults.machine import ended, recovered, start
+from tests.processes.quick_arena import write_arena
+from tests.processes.running import entries_of
+
+ENDING: dict[str, tuple[dict[str, Any], str]] = {
+    "no space for the journal": (
+        {"fail": {"call": "write", "path": "journal/log", "errno": errno.ENOSPC, "at": 15}},
+        "No space left on device",
+    ),
+    "the journal's disk fails": (
+        {"fail": {"call": "fdatasync", "path": "journal/log", "errno": errno.EIO, "at": 15}},
+        "Input/output error",
+    ),
+    "no file may grow beyond 100 kB": ({"file_bytes": 100_000}, "File too large"),
+    "no space for the venue's log": (
+        {"fail": {"call": "write", "path": "changes.jsonl", "errno": errno.ENOSPC, "at": 14}},
+        "changes.jsonl",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", ENDING)
+def test_the_engine_ends_naming_the_cause_and_the_next_start_recovers(tmp_path: Path, what: str) -> None:
+    faults, cause = ENDING[what]
+    config, log = write_arena(tmp_path), tmp_path / "engine.log"
+
+    code = ended(start(config, log, faults), 10)
+
+    said = log.read_text()
+    assert code == 1, said
+    last = said.rstrip().splitlines()[-1]
+    assert last.startswith("the engine failed: "), said
+    assert cause in last
+    recovered(config)
+
+
+def test_trading_goes_on_while_nothing_can_be_published(tmp_path: Path) -> None:
+    config, log = write_arena(tmp_path), tmp_path / "engine.log"
+    faults = {"fail": {"call": "fsync", "path": "mcp_data", "errno": errno.ENOSPC, "at": 1}}
+
+    code = ended(start(config, log, faults), 3)
+
+    assert code is None, log.read_text()
+    assert "publishing failed" in log.read_text()
+    assert any(isinstance(entry.record, r.Filled) for entry in entries_of(config))
+    recovered(config)
