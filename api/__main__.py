@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     host, port = listener.getsockname()[:2]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}/api"
     print(f"api ({settings.env}): {address} serves {settings.data_path}; look at {address}/leaderboard", flush=True)
-    serve(settings, listener)
+    serve(settings, listener, options.parent)
     return 0
 
 
@@ -49,6 +49,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--config", type=Path, default=Path("etc/nof0.yaml"), help="settings file (%(default)s)")
     parser.add_argument("--host", help="address to listen on instead of Host")
     parser.add_argument("--port", type=int, help="port to listen on instead of Port; 0 takes a free one")
+    parser.add_argument("--parent", type=int, metavar="PID", help="stop as soon as this process is not the parent")
     return parser.parse_args(arguments)
 
 

@@ -1,5 +1,6 @@
 """One process that serves: uvicorn over uvloop and httptools, and how it stops."""
 
+import os
 import signal
 import socket
 import threading
@@ -15,7 +16,19 @@ STOP_SECONDS = 3
 
 
 class Server(uvicorn.Server):
-    """Stops on SIGTERM and SIGINT, at once when asked again, and leaves the exit code to its caller."""
+    """Stops on SIGTERM and SIGINT, at once when asked again, and leaves the exit code to its caller.
+
+    With a ``parent`` (a process id) it also stops when that process is not its parent any more, however that one ended.
+    """
+
+    def __init__(self, config: uvicorn.Config, parent: int | None = None) -> None:
+        super().__init__(config)
+        self._parent = parent
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._parent is not None and os.getppid() != self._parent:
+            self.should_exit = True
+        return await super().on_tick(counter)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -57,6 +70,6 @@ def server_config(settings: Settings) -> uvicorn.Config:
     )
 
 
-def serve(settings: Settings, listener: socket.socket) -> None:
-    """Until a signal says stop; open connections get ``STOP_SECONDS`` to finish."""
-    Server(server_config(settings)).run(sockets=[listener])
+def serve(settings: Settings, listener: socket.socket, parent: int | None = None) -> None:
+    """Until a signal says stop, or the parent has ended; open connections get ``STOP_SECONDS`` to finish."""
+    Server(server_config(settings), parent).run(sockets=[listener])

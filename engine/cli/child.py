@@ -1,5 +1,6 @@
 """The API as a child process of ``engine run --with-api``: started beside the engine, ended with it."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ def api_process(config: Path) -> Iterator[None]:
     and goes on without it.
     """
     process = subprocess.Popen(
-        [sys.executable, "-m", "api", "--config", str(config)],
+        [sys.executable, "-m", "api", "--config", str(config), "--parent", str(os.getpid())],
         start_new_session=True,
         stdout=subprocess.PIPE,
         text=True,

@@ -234,15 +234,17 @@ class Venue:
 
     def _draw_lags(self, name: str) -> None:
         """How late status and fills of an order are, drawn once an order: faults persist, they do not flicker."""
-        now_ms, timeline_ms = self.machine.true_ms(), self.machine.timeline.now_ms
-        lags = self._faults.random("lags")
-        status_ms, fills_ms = (int(lags.random() * self.terms.longest_lag_ms) for _ in range(2))
         if name in self._status_ms:
             return
-        self._status_ms[name] = now_ms + (status_ms if self._faults.fires("status_late", timeline_ms, name) else 0)
-        if self._faults.fires("status_never", timeline_ms, name):
-            self._status_ms[name] = NEVER_MS
-        self._fills_ms[name] = fills_ms if self._faults.fires("fills_late", timeline_ms, name) else 0
+        now_ms, timeline_ms = self.machine.true_ms(), self.machine.timeline.now_ms
+        lags = self._faults.random("lags")
+        status_ms, fills_ms = (int(self.terms.longest_lag_ms * (0.2 + 0.8 * lags.random())) for _ in range(2))
+        both = self._faults.fires("told_late", timeline_ms, name)
+        late_status = self._faults.fires("status_late", timeline_ms, name) or both
+        late_fills = self._faults.fires("fills_late", timeline_ms, name) or both
+        never = self._faults.fires("status_never", timeline_ms, name)
+        self._status_ms[name] = NEVER_MS if never else now_ms + status_ms * late_status
+        self._fills_ms[name] = fills_ms * late_fills
 
 
 def answered(coroutine: Coroutine[Any, Any, Result]) -> Result:

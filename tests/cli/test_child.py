@@ -1,7 +1,11 @@
 """The API beside the engine: its address is printed, it ends with the engine, and the engine can do without it."""
 
 import re
+import signal
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -37,3 +41,28 @@ def test_the_engine_goes_on_where_the_port_is_taken(tmp_path: Path, capfd: pytes
 
     assert f"cannot listen on 127.0.0.1 port {port}" in said
     assert "the API ended with exit code 1; the engine goes on without it" in said
+
+
+def test_no_api_is_left_behind_when_the_engine_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from engine.cli.child import api_process\n"
+        "with api_process(Path(sys.argv[1])): os.kill(os.getpid(), 9)\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", script, str(config(tmp_path, port=0))], capture_output=True, text=True, timeout=30
+    )
+    port = int(killed.stdout.split("/api")[0].rsplit(":", 1)[1])
+
+    assert killed.returncode == -signal.SIGKILL
+    assert ended_within(10, port), f"something still listens on port {port}"
+
+
+def ended_within(seconds: float, port: int) -> bool:
+    """Whether nothing listens on the port any more, at the latest after so many seconds."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return True
+        time.sleep(0.1)
+    return False
