@@ -106,7 +106,7 @@ def test_the_options_of_the_api_have_their_rows(capsys: pytest.CaptureFixture[st
     options = re.findall(r"^  (--\w+)", capsys.readouterr().out, re.MULTILINE)
 
     assert rows(section(page("commands.md"), "api")) == options
-    assert options == ["--config", "--host", "--port"]
+    assert options == ["--config", "--host", "--port", "--parent"]
 
 
 def test_every_target_of_make_has_its_row() -> None:
