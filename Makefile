@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 CONFIG ?= etc/nof0.yaml
+SEEDS ?= 0-9999
 
 # Inside a virtual environment the machine's "--user" habit would fail, and the notice about a newer pip is noise.
 export PIP_USER := 0
@@ -22,7 +23,7 @@ $(shell rm -f $(BIN)/python $(VENV)/.installed*)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check fmt golden bench pins clean $(VENV)
+.PHONY: help run test check fmt golden bench soak pins clean $(VENV)
 
 help:  ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -48,6 +49,9 @@ golden: $(VENV)/.installed-dev  ## write the golden files anew; look at the diff
 
 bench: $(VENV)/.installed-bench  ## time against peers and floors, write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
+
+soak: $(VENV)/.installed-dev  ## run simulated universes and the crash loop (SEEDS=0-9999); failures go to tests/simulation/seeds/
+	$(BIN)/engine simulate --seeds $(SEEDS) --crash-loop --jobs $$(nproc) --stories tests/simulation/seeds
 
 pins: $(VENV)/.installed-dev  ## resolve requirements*.in anew into requirements*.txt
 	$(PIP) install --quiet uv

@@ -41,8 +41,10 @@ class Hits:
         trader = state.traders[desk.trader]
         positions = state.accounts[desk.account].book.traders[desk.trader].positions
         for coin, plan in trader.plans.items():
+            if plan.stop_loss is None and plan.profit_target is None:
+                continue
             position = positions.get(coin)
-            if position is None or (plan.stop_loss is None and plan.profit_target is None):
+            if position is None:
                 continue
             key = (desk.trader, coin)
             known = self._watched.get(key)

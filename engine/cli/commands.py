@@ -109,6 +109,38 @@ def backtest(
     )
 
 
+@app.command
+def simulate(
+    *,
+    seeds: str = "0-199",
+    hours: float = 2.0,
+    crash_loop: bool = False,
+    jobs: int = 2,
+    stories: Path | None = None,
+    replay: Path | None = None,
+) -> int:
+    """Run the whole engine in simulated universes full of faults, and say whether any promise was broken.
+
+    Parameters
+    ----------
+    seeds
+        Which universes: a seed, a range, or several of them with commas between.
+    hours
+        How long each lasts, in virtual hours, before its faults end.
+    crash_loop
+        Also kill four short scenarios at each of their effects, and twice at several distances.
+    jobs
+        Processes to use.
+    stories
+        Leave each failure, shrunk to the faults that it takes, as a file in this folder.
+    replay
+        Run the one failure in this file again and tell what happens, by virtual time.
+    """
+    from engine.cli.simulate import simulate as run_universes
+
+    return run_universes(seeds, hours=hours, crash_loop=crash_loop, jobs=jobs, stories=stories, replay=replay)
+
+
 @config_app.command(name="check")
 def config_check(*, config: Config = DEFAULT_CONFIG) -> int:
     """Say what is wrong with the configuration, everything at once; exit code 78 when something is."""

@@ -87,11 +87,16 @@ def margin_usage(proposal: Proposal, case: Case) -> str | None:
     if most is None:
         return None
     exposure = case.exposure
+    cap = case.context.equity_usd * (most * PERCENT)
+    if proposal.mode == "cross":
+        beside = exposure.most_margin_usd()
+        if beside is not None and beside + case.worst_usd() <= cap:
+            return None
     if proposal.mode == "cross" or exposure.pending_of(case.context.trader, proposal.coin) is not None:
         margin = case.worst_usd() / proposal.leverage
     else:
         margin = initial_margin_usd(case.position_after(), proposal.mark)
-    return above("margin", exposure.margin_beside(proposal.coin) + margin, case.context.equity_usd * (most * PERCENT))
+    return above("margin", exposure.margin_beside(proposal.coin) + margin, cap)
 
 
 def max_positions(proposal: Proposal, case: Case) -> str | None:

@@ -150,16 +150,9 @@ class Exposure:
         """The trader's initial margin in all other coins, USD; an order without a position counts without leverage."""
         total = ZERO
         if not self.context.pending:
-            marks = self.context.market.marks
             for held, position in self.positions.items():
                 if held != coin:
-                    mark = marks[held] or UNKNOWN
-                    if (
-                        position.mode == "cross"
-                    ):  # as initial_margin_usd has it: this is asked about every opening order
-                        total += abs(position.quantity) * mark / position.leverage
-                    else:
-                        total += initial_margin_usd(position, mark)
+                    total += initial_margin_usd(position, self.mark(held))
             return total
         for other in self.other_coins(coin):
             owned = self.positions.get(other)
@@ -170,6 +163,19 @@ class Exposure:
             else:
                 total += self._own_usd(other) / owned.leverage
         return total
+
+    def most_margin_usd(self) -> Decimal | None:
+        """What the margin of the trader's positions cannot exceed, at little cost; ``None`` when that needs a sum.
+
+        A position on cross margin needs its value over its leverage, and leverage is at least 1.
+        """
+        context = self.context
+        if context.pending or self.positions is not context.account.positions:
+            return None
+        for position in self.positions.values():
+            if position.mode != "cross":
+                return None
+        return context.valuation.gross_usd
 
     def others_usd(self) -> Mapping[str, Decimal]:
         """The gross value by coin of everybody else on the venue account, pending orders at their worst."""

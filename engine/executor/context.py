@@ -7,7 +7,7 @@ from msgspec import Struct
 from msgspec.structs import force_setattr
 
 from engine.executor.limits import AccountLimits, Limits
-from engine.model.account import Account
+from engine.model.account import Account, Valuation, valued
 from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import TraderId
@@ -18,6 +18,7 @@ from engine.model.standing import Standing
 from engine.model.trade import Trade
 
 UNKNOWN = Decimal("NaN")
+NOT_VALUED = Valuation(UNKNOWN, UNKNOWN, UNKNOWN)
 
 
 class PendingOrder(Struct, frozen=True, kw_only=True, gc=False):
@@ -56,21 +57,18 @@ class Context(Struct, frozen=True, kw_only=True):
     pending: tuple[PendingOrder, ...] = ()
     recent_trades: tuple[Trade, ...] = ()
     known_equity_usd: Decimal | None = None
+    known_valuation: Valuation | None = None
 
     @property
     def equity_usd(self) -> Decimal:
-        """The trader's own equity at the marks, worked out when first asked for; NaN where a mark is missing."""
-        if self.known_equity_usd is None:
-            force_setattr(self, "known_equity_usd", self._equity_usd())
-        assert self.known_equity_usd is not None, "worked out above"
-        return self.known_equity_usd
+        """The trader's own equity at the marks; NaN where a mark is missing."""
+        return self.valuation.equity_usd if self.known_equity_usd is None else self.known_equity_usd
 
-    def _equity_usd(self) -> Decimal:
-        marks = self.market.marks
-        equity = self.account.cash_usd
-        for coin, position in self.account.positions.items():
-            mark = marks[coin]
-            if mark is None:
-                return UNKNOWN
-            equity += position.quantity * mark - position.cost_usd
-        return equity
+    @property
+    def valuation(self) -> Valuation:
+        """The trader's account at the marks, worked out when first asked for; NaN where a mark is missing."""
+        found = self.known_valuation
+        if found is None:
+            found = valued(self.account, self.market.marks) or NOT_VALUED
+            force_setattr(self, "known_valuation", found)
+        return found

@@ -2,10 +2,12 @@
 
 from decimal import Decimal
 
+import structlog
 from msgspec import Struct
 
 from engine.manager.desk import Desk
 from engine.manager.feed import MarkMissing, mark_of
+from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Cause, Incident, Liquidated, Transferred
 from engine.manager.recorder import Recorder
 from engine.manager.resolve import resolve
@@ -17,6 +19,8 @@ from engine.model.instrument import round_price
 from engine.model.market import MarketSnapshot
 from engine.model.order import Cancel, Order, OrderReport
 from engine.model.position import ZERO, Position, is_isolated_position_liquidated
+
+log = structlog.get_logger()
 
 EXIT_SLIPPAGE = Decimal("0.05")  # an exit must get out: it accepts prices this much worse than the mark
 
@@ -62,7 +66,10 @@ async def close_position(
     ``None`` when there is none, or the outcome of an earlier order on the coin is not known yet.
     """
     await cancel_resting(desk, recorder, deployment, coin)
-    await desk.gateway.collect()  # the venue may have closed it by itself
+    try:
+        await desk.gateway.collect()  # the venue may have closed it by itself
+    except VenueUnreachable as failure:  # it is closed by what is known: its own order tells what became of it
+        log.info("venue cannot be asked", account=desk.account, why=str(failure))
     state = recorder.state
     account = state.accounts[desk.account]
     position = account.book.traders[desk.trader].positions.get(coin)
@@ -112,7 +119,7 @@ async def cancel_resting(desk: Desk, recorder: Recorder, deployment: str, coin: 
     """Cancel a trader's orders that rest on a coin, and learn what they had filled by then."""
     canceled = False
     for intent in own_orders(recorder, desk, coin):
-        if intent.unresolved or not intent.reported:
+        if intent.unresolved or not intent.reported or intent.expected is not None:
             continue
         reference = f"{intent.client_order_id}:{recorder.clock.now_ms()}"
         name = client_order_id(deployment, desk.account, desk.trader, "cancel", reference, 0)

@@ -200,7 +200,7 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
         trader.recent_trades = (*trader.recent_trades[1 - RECENT_TRADES :], trade)
         standing.trades += 1
         standing.closed_ms[coin] = fill.time_ms
-        if trade.net_usd > 0:
+        if trade.net_usd > ZERO:
             standing.wins += 1
             standing.loss_streak = 0
         else:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from engine.executor.limits import Limits
+from engine.manager.border import believed, is_bookable, is_payable, is_readable
 from engine.manager.funding import funded
 from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
@@ -15,12 +16,23 @@ from engine.model.decision import ExitPlan
 from engine.model.ids import HOUSE, AccountId, TraderId
 from engine.model.instrument import Instrument
 from engine.model.market import MarketSnapshot
-from engine.model.order import Accepted, Action, Fill, FundingPayment, MarginMode, Order, OrderReport, Rejected
+from engine.model.order import (
+    Accepted,
+    Action,
+    Fill,
+    FundingPayment,
+    MarginMode,
+    Order,
+    OrderReport,
+    Rejected,
+    VenueAccount,
+)
 from engine.model.position import ZERO
 from engine.model.standing import HOUR_MS
 
 MOST_ABOVE_LIMIT = Decimal("1.2")  # of the limit: what a quantity can be worth at a mark that far away
 PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
+REFUSED_MOST = 1_000  # bad fills and payments of which each is told once
 
 
 class Gateway:
@@ -44,7 +56,7 @@ class Gateway:
         self.exchange = exchange
         self.submitted = 0
         self.in_flight: dict[str, None] = {}  # by client order id: sent, and the answer is waited for
-        self.consumed_ms: dict[str, int] = {}  # by client order id: when its nonce was found used, in venue time
+        self.settled_ms: dict[str, int] = {}  # by client order id: when it was found to be decided, in venue time
         self.filled = 0  # fills booked: until there are more, no position and no exit plan changes
         self.absences: dict[str, int] = {}  # by client order id: reads that did not find an order that is overdue
         self.traded_usd = ZERO  # filled at once, valued at the orders' limits and as much beyond as is allowed
@@ -54,6 +66,7 @@ class Gateway:
         self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._market = market
         self._funded_ms = 0
+        self._refused: dict[str, None] = {}
 
     def intend(
         self,
@@ -98,7 +111,7 @@ class Gateway:
             self.submitted += 1
             self.in_flight[intended.client_order_id] = None
             try:
-                report = await self.exchange.submit(intended.envelope)
+                report = believed(await self.exchange.submit(intended.envelope), intended.envelope.action)
             finally:
                 del self.in_flight[intended.client_order_id]
         recorder.say(
@@ -122,10 +135,18 @@ class Gateway:
             Reported(account=self.account, client_order_id=intended.client_order_id, report=report), trader
         )
 
+    async def statement(self) -> VenueAccount:
+        """The account as the venue reports it. Raises ``VenueUnreachable``, also when not every number of it is one."""
+        told = await self.exchange.account()
+        if not is_readable(told, self._recorder.clock.now_ms()):
+            raise VenueUnreachable(f"{self.account}: its report cannot be read: {told}")
+        return told
+
     async def collect(self) -> int:
         """Record every fill and funding stamp that the venue reports and the journal does not have, in time order.
 
-        A fill that no order of ours explains goes to the house, with an incident. Returns how many fills were new.
+        A fill that no order of ours explains goes to the house; one that cannot be booked is left out; either makes an
+        incident. Returns how many fills were new.
         """
         recorder = self._recorder
         account = recorder.state.accounts[self.account]
@@ -136,10 +157,14 @@ class Gateway:
         paid: dict[tuple[int, str], FundingPayment] = {}
         if hour_ms <= now_ms:
             now_ms = min(now_ms, await self.exchange.time())  # what the venue has not reached yet it has not paid
-            paid = {(payment.time_ms, payment.coin): payment for payment in await self.exchange.funding(hour_ms)}
+            payments = await self.exchange.funding(hour_ms)
+            paid = {(one.time_ms, one.coin): one for one in payments if is_payable(one) or self._refuse(one)}
             hour_ms = self._next_hour(account)
         seen = account.fills_seen  # looked at only now: whoever collected during the reads has booked some of it
-        fills = [fill for fill in told if fill.trade_id not in seen]
+        ahead_ms = recorder.clock.now_ms()
+        fills = [
+            fill for fill in told if fill.trade_id not in seen and (is_bookable(fill, ahead_ms) or self._refuse(fill))
+        ]
         if len(fills) > 1:
             fills = sorted({fill.trade_id: fill for fill in fills}.values(), key=_place)
         done = 0
@@ -155,6 +180,17 @@ class Gateway:
         for fill in fills[done:]:
             self._fill(fill)
         return len(fills)
+
+    def _refuse(self, told: Fill | FundingPayment) -> bool:
+        """Say once of a fill or payment that it cannot be booked; always false."""
+        what = "bad_fill" if type(told) is Fill else "bad_funding"
+        name = f"{what} {told.trade_id}" if type(told) is Fill else f"{what} {told.time_ms} {told.coin}"
+        if name not in self._refused and len(self._refused) < REFUSED_MOST:
+            self._refused[name] = None
+            self._recorder.say(
+                Incident(account=self.account, what=what, detail=f"left out: {told}", severity="critical")
+            )
+        return False
 
     def _next_hour(self, account: AccountState) -> int:
         """The first full hour that is not funded yet."""
@@ -207,6 +243,8 @@ class Gateway:
             return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'limits or mark'}"
         if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
             return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
+        if order.limit_price <= ZERO or mark <= ZERO:
+            return f"limit {order.limit_price}, mark {mark}: not both are prices"
         if order.quantity <= ZERO or order.quantity % instrument.lot:
             return f"quantity {order.quantity} is not a positive multiple of the lot {instrument.lot}"
         if abs(order.limit_price - mark) > PRICE_SANITY * mark:

@@ -8,7 +8,7 @@ from engine.manager.record import Reported
 from engine.manager.recorder import Recorder
 from engine.manager.state import OpenIntent
 from engine.model.ids import HOUSE
-from engine.model.order import Accepted, Cancel, Order, OrderReport, Rejected, SetLeverage, Unresolved
+from engine.model.order import Accepted, Cancel, Canceled, Order, OrderReport, Rejected, SetLeverage, Unresolved
 
 log = structlog.get_logger()
 
@@ -16,6 +16,7 @@ GRACE_MS = 45_000  # a venue's answers may lag behind its own clock by this much
 CONSUMED_GRACE_MS = (
     1_800_000  # the same after the nonce was found used: by the order, or by a no-op whose answer was lost
 )
+ENDS_AT_ONCE = ("market_ioc", "limit_ioc")
 ABSENCES = 2  # reads after that moment which must agree that there is no such order
 
 
@@ -38,7 +39,7 @@ async def resolve(gateway: Gateway, recorder: Recorder) -> int:
                 continue
             report, evidence = found
             gateway.absences.pop(intent.client_order_id, None)
-            gateway.consumed_ms.pop(intent.client_order_id, None)
+            gateway.settled_ms.pop(intent.client_order_id, None)
             recorder.say(
                 Reported(
                     account=gateway.account,
@@ -62,6 +63,8 @@ async def _evidence(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, 
             return None
         return Rejected(code="superseded", detail="said again by the next start or slot where still wanted"), "engine"
     assert isinstance(action, Order)
+    if intent.expected is not None:
+        return None  # its end is known; only its fills are late
     report = await gateway.exchange.find(action.client_order_id)
     if report is not None and not isinstance(report, Unresolved):
         resting = isinstance(report, Accepted) and report.resting
@@ -70,23 +73,23 @@ async def _evidence(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, 
         return report, "venue status by client order id"
     if not intent.unresolved:
         return None
-    return await _never_accepted(gateway, intent)
+    return await _by_absence(gateway, intent, action)
 
 
-async def _never_accepted(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, str] | None:
-    capabilities = gateway.exchange.capabilities
-    if intent.filled:
-        return None  # it was accepted: its status is late
-    name = intent.client_order_id
-    settled_ms, grace_ms = intent.envelope.expires_after_ms, GRACE_MS  # after that it can no longer be executed
-    if capabilities.nonce_fence:
+async def _by_absence(gateway: Gateway, intent: OpenIntent, order: Order) -> tuple[OrderReport, str] | None:
+    """What follows from the venue's silence once nothing more can become of the order, and enough time has passed."""
+    capabilities, name, filled = gateway.exchange.capabilities, intent.client_order_id, intent.filled
+    settled_ms, grace_ms, since = intent.envelope.expires_after_ms, GRACE_MS, "its validity ended"
+    if filled:
+        if order.style not in ENDS_AT_ONCE:
+            return None  # it may rest: only its status tells
+        settled_ms, since = await _noted_ms(gateway, name), "it was filled in part, what is left does not rest"
+    elif capabilities.nonce_fence:
         match await gateway.exchange.fence(intent.envelope):
             case "fenced":
                 return Rejected(code="never_accepted", detail="its nonce is used up without it"), "nonce fence"
             case "consumed":
-                if name not in gateway.consumed_ms:
-                    gateway.consumed_ms[name] = await gateway.exchange.time()
-                settled_ms, grace_ms = gateway.consumed_ms[name], CONSUMED_GRACE_MS
+                settled_ms, grace_ms, since = await _noted_ms(gateway, name), CONSUMED_GRACE_MS, "its nonce was used"
             case None:
                 return None
     elif not capabilities.bounded_acceptance:
@@ -95,11 +98,17 @@ async def _never_accepted(gateway: Gateway, intent: OpenIntent) -> tuple[OrderRe
         return None
     await gateway.collect()
     absences = gateway.absences
-    absences[name] = absences.get(name, 0) + 1
-    if absences[name] < ABSENCES or intent.filled:
+    absences[name] = absences.get(name, 0) + 1 if intent.filled == filled else 0
+    if absences[name] < ABSENCES:
         return None
-    return (
-        Rejected(code="never_accepted", detail=f"unknown to the venue {grace_ms} ms after it could be taken last"),
-        f"{ABSENCES} absent reads of status and fills after {'its nonce was used' if capabilities.nonce_fence else 'expiry'}"
-        " and grace in venue time",
-    )
+    evidence = f"{ABSENCES} absent reads of status and fills more than {grace_ms} ms after {since}, in venue time"
+    if filled:
+        return Canceled(reason="ended at once", filled_quantity=filled), evidence
+    return Rejected(code="never_accepted", detail=f"unknown to the venue long after {since}"), evidence
+
+
+async def _noted_ms(gateway: Gateway, name: str) -> int:
+    """The venue time at which the order was first found to be decided, one way or the other."""
+    if name not in gateway.settled_ms:
+        gateway.settled_ms[name] = await gateway.exchange.time()
+    return gateway.settled_ms[name]

@@ -106,9 +106,7 @@ class Scheduler:
         if 0 < missed_ms < slot_ms and standing.last_slot_ms >= 0:
             self._pass_over(desk, missed_ms, "late", until_ms=slot_ms - desk.interval_ms)
         halt = self._switch.read()
-        if slot_at(recorder.clock.now_ms(), desk.interval_ms) > slot_ms:  # stopped, or the clock was set, meanwhile
-            self._pass_over(desk, slot_ms, "late")
-        elif halt is not None and halt.mode != "no_opens":
+        if halt is not None and halt.mode != "no_opens":
             self._pass_over(desk, slot_ms, "halted")
         elif desk.trader in self._busy:
             self._pass_over(desk, slot_ms, "busy")

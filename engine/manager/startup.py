@@ -3,8 +3,11 @@
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+import structlog
+
 from engine.manager.allocation import fund
 from engine.manager.arena import Arena
+from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Configured, Incident, SlotClosed, Started, TraderTerms
 from engine.manager.resolve import resolve
 from engine.manager.state import State
@@ -12,12 +15,15 @@ from engine.manager.watch import observe
 from engine.model.ids import HOUSE, AccountId, TraderId, client_order_id, next_slot, slot_at
 from engine.model.order import MarginMode, Rejected, SetLeverage
 
-
 CRASH_WINDOW_MS = 600_000
 
 
 class TraderMisplaced(ValueError):
     """The configuration takes a trader away from what it holds; the message says which, and what would do."""
+
+log = structlog.get_logger()
+
+RETRY_MS = 5_000  # between two attempts to reach a venue at the start
 
 
 def announce(arena: Arena, version: str, config: str, terms: Sequence[TraderTerms]) -> None:
@@ -82,14 +88,27 @@ async def recover(
     capital: Mapping[AccountId, Mapping[TraderId, Decimal]],
 ) -> None:
     """Catch up with every venue account: missed venue time, fills, open orders, capital of new traders, leverage."""
-    recorder = arena.recorder
-    for account, gateway in arena.gateways.items():
-        gateway.exchange.advance(recorder.clock.now_ms())
-        await resolve(gateway, recorder)
-        venue = await gateway.exchange.account()
-        fund(account, capital.get(account, {}), venue.deposits_usd, recorder)
-        await observe(arena, account)
-        await set_leverage(arena, account)
+    clock = arena.recorder.clock
+    for account in arena.gateways:
+        while True:
+            try:
+                await _catch_up(arena, account, capital.get(account, {}))
+            except VenueUnreachable as failure:  # nobody decides about an account that nobody can see
+                log.warning("venue cannot be asked, start waits", account=account, why=str(failure))
+                await clock.sleep_until(clock.now_ms() + RETRY_MS)
+            else:
+                break
+
+
+async def _catch_up(arena: Arena, account: AccountId, capital: Mapping[TraderId, Decimal]) -> None:
+    """One venue account; what was done already when the venue fell silent is not done again."""
+    recorder, gateway = arena.recorder, arena.gateways[account]
+    gateway.exchange.advance(recorder.clock.now_ms())
+    await resolve(gateway, recorder)
+    venue = await gateway.statement()
+    fund(account, capital, venue.deposits_usd, recorder)
+    await observe(arena, account)
+    await set_leverage(arena, account)
 
 
 async def set_leverage(arena: Arena, account: AccountId) -> None:

@@ -20,7 +20,7 @@ from engine.manager.reconcile import Drift, reconcile, report_drift
 from engine.manager.record import Control, Marked, Priced
 from engine.manager.recorder import Recorder
 from engine.manager.resolve import resolve
-from engine.model.account import equity_usd, margin_used_usd, net_asset_value, unrealized_total_usd
+from engine.model.account import margin_used_usd, net_asset_value, valued
 from engine.model.ids import AccountId
 from engine.model.market import MarketSnapshot
 
@@ -86,11 +86,6 @@ async def _finish_stop(arena: Arena, desk: Desk) -> None:
         recorder.say(Control(command="stopped", reason=reason, by="engine"), desk.trader)
 
 
-def _has_orders(arena: Arena, desk: Desk) -> bool:
-    """Whether an order of the trader may still be executed."""
-    return any(intent.trader == desk.trader for intent in arena.state.accounts[desk.account].intents.values())
-
-
 def _is_liquidated(desk: Desk, recorder: Recorder, snapshot: MarketSnapshot) -> bool:
     """As ``is_liquidated``; an account whose worth is not known is left alone, but not the stops of its other coins."""
     try:
@@ -139,13 +134,14 @@ def _mark(arena: Arena, desk: Desk, now_ms: int) -> None:
     account = arena.state.accounts[desk.account].book.traders[desk.trader]
     standing = arena.state.traders[desk.trader].standing
     marks = {coin: mark_of(snapshot, coin) for coin in account.positions}
-    equity = equity_usd(account, marks.__getitem__)
+    worth = valued(account, marks)
+    assert worth is not None, "every position has a mark"
     arena.recorder.say(
         Marked(
-            equity_usd=equity,
-            unrealized_usd=unrealized_total_usd(account, marks.__getitem__),
+            equity_usd=worth.equity_usd,
+            unrealized_usd=worth.unrealized_usd,
             margin_used_usd=margin_used_usd(account, marks.__getitem__),
-            nav=float(net_asset_value(account, equity)) if account.units > 0 else standing.nav,
+            nav=float(net_asset_value(account, worth.equity_usd)) if account.units > 0 else standing.nav,
             prices=marks,
         ),
         desk.trader,

@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from engine.model.ids import TraderId
 from engine.model.instrument import Instrument
+from engine.model.market import Marks
 from engine.model.order import Fill, MarginMode
 from engine.model.position import (
     ZERO,
@@ -102,6 +103,30 @@ def without_position(account: Account, coin: str, price: Decimal) -> tuple[Accou
     realized = position.quantity * price - position.cost_usd
     positions = {held: kept for held, kept in account.positions.items() if held != coin}
     return _changed(account, realized_usd=account.realized_usd + realized, positions=positions), realized
+
+
+class Valuation(Struct, frozen=True, gc=False):
+    """What an account is worth at some marks, all of it from one pass over the positions; USD.
+
+    ``gross_usd`` is the sum of the absolute values of all positions.
+    """
+
+    equity_usd: Decimal
+    unrealized_usd: Decimal
+    gross_usd: Decimal
+
+
+def valued(account: Account, marks: Marks) -> Valuation | None:
+    """The account at the marks; ``None`` when a position's coin has none."""
+    unrealized = gross = ZERO
+    for coin, position in account.positions.items():
+        mark = marks[coin]
+        if mark is None:
+            return None
+        worth = position.quantity * mark
+        unrealized += worth - position.cost_usd
+        gross += abs(worth)
+    return Valuation(account.cash_usd + unrealized, unrealized, gross)
 
 
 def equity_usd(account: Account, mark: Mark) -> Decimal:

@@ -55,7 +55,7 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
     def gross_usd(self) -> Decimal:
         """What the move of the price earned: exit notional - entry notional, the other way round for a short."""
         moved = self.exit_notional_usd - self.entry_notional_usd
-        return moved if self.quantity > 0 else -moved
+        return moved if self.quantity > ZERO else -moved
 
     @property
     def net_usd(self) -> Decimal:

@@ -1,12 +1,12 @@
 """What must hold: looked at every few virtual seconds, and once more when all is healed."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 
-from engine.journal.chain import BODY_KIND, Frame
 from engine.journal.errors import JournalError
 from engine.journal.reader import read, verify
 from engine.manager.audit import Audit
-from engine.manager.record import Entry, SlotClosed, SlotOpened, decode
+from engine.manager.record import Entry, SlotClosed, SlotOpened
 from engine.manager.recorder import replay
 from engine.manager.state import AccountState, State
 from engine.model.book import net_quantities
@@ -17,7 +17,7 @@ from engine.simulation.journal import FOLDER
 from engine.simulation.ledger import ZERO, VenueLedger
 from engine.simulation.market import Walk
 from engine.simulation.plan import Plan
-from engine.simulation.process import Process
+from engine.simulation.process import Process, entries_of
 from engine.simulation.venue import Shown, Venue, answered
 from engine.simulation.witness import Witness
 
@@ -106,7 +106,7 @@ class Checker:
             self._found("P5", f"{self.venue.account}: {ours} USD of funding are booked, the venue paid {theirs}")
 
     def waits_for_nonces(self, process: Process | None) -> bool:
-        """Whether an outcome is still open that only a long wait can settle: its nonce is used, nobody knows by whom."""
+        """Whether an outcome is still open that only a long wait can settle: its nonce is used, who knows by whom."""
         account = None if process is None else process.state.accounts.get(AccountId(self.venue.account))
         return self.venue.terms.fence and account is not None and bool(account.intents)
 
@@ -149,20 +149,25 @@ class StopWatch:
             if busy or venue.outages_lately(now_ms, UNPROTECTED_MS):
                 continue
             holds = bool(account.book.traders[TraderId(trader.name)].positions)
-            if known.standing.status == "stopped" and holds and not self._walk.halted:
+            if known.standing.status == "stopped" and holds and not self._halted(now_ms):
                 started_ms = self._since[trader.name, ""] = since.get((trader.name, ""), now_ms)
                 if now_ms - started_ms > UNPROTECTED_MS:
                     self._found("P11", f"{trader.name} is stopped ({known.standing.reason}) and holds something")
             for coin, plan in known.plans.items():
                 position = account.book.traders[TraderId(trader.name)].positions.get(coin)
-                if position is None or plan.stop_loss is None or self._walk.is_halted(coin, now_ms + UNPROTECTED_MS):
+                if position is None or plan.stop_loss is None or self._walk.is_halted(coin, now_ms - UNPROTECTED_MS):
                     continue
                 price = self._walk.price(coin, now_ms)
                 if price > plan.stop_loss if position.quantity > 0 else price < plan.stop_loss:
                     continue
                 started_ms = self._since[trader.name, coin] = since.get((trader.name, coin), now_ms)
                 if now_ms - started_ms > UNPROTECTED_MS:
-                    self._found("P10", f"the stop of {trader.name} in {coin} at {plan.stop_loss} was passed, it is {price}")
+                    self._found(
+                        "P10", f"the stop of {trader.name} in {coin} at {plan.stop_loss} was passed, it is {price}"
+                    )
+
+    def _halted(self, now_ms: int) -> bool:
+        return any(self._walk.is_halted(coin, now_ms - UNPROTECTED_MS) for coin in self._walk.coins)
 
 
 def check_fold(process: Process, disk: SimDisk, found: Found) -> None:
@@ -170,7 +175,7 @@ def check_fold(process: Process, disk: SimDisk, found: Found) -> None:
     assert process.arena is not None, "only a process that runs is judged"
     reader = ProcessDisk(disk, -1, lambda effect: None, lambda kind: False)
     process.make_durable()
-    again = replay(_entries(list(read(FOLDER, fs=reader))), State())
+    again = replay(entries_of(list(read(FOLDER, fs=reader))), State())
     for name in State.__struct_fields__:
         if getattr(again, name) != getattr(process.state, name):
             found("P14", f"the journal folds to another {name} than the engine has")
@@ -207,7 +212,7 @@ def check_journal(disk: ProcessDisk, plan: Plan, found: Found, *, stepped: bool)
         found("P6", str(error))
         return
     audit, closed = Audit(), Coverage()
-    for entry in _entries(frames):
+    for entry in entries_of(frames):
         audit.entry(entry)
         closed.entry(entry)
     for fault in audit.faults():
@@ -244,16 +249,10 @@ class Coverage:
     def faults(self, trader: str, interval_ms: int) -> Iterator[str]:
         """Slots with two outcomes or none, between the first and the last that has one."""
         spans = sorted(self._closed.get(trader, []))
-        for (first_ms, until_ms), (next_ms, _) in zip(spans, spans[1:], strict=False):
+        for (first_ms, until_ms), (next_ms, _) in pairwise(spans):
             if next_ms <= until_ms:
                 yield f"slots {next_ms} to {until_ms} of {trader} have two outcomes"
             elif next_ms != until_ms + interval_ms:
                 yield f"the slots of {trader} between {until_ms} and {next_ms} have no outcome"
             if (until_ms - first_ms) % interval_ms:
                 yield f"a range of {trader} from {first_ms} to {until_ms} is no number of slots"
-
-
-def _entries(frames: list[Frame]) -> Iterator[Entry]:
-    for frame in frames:
-        if frame.kind != BODY_KIND:
-            yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))

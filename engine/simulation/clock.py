@@ -63,9 +63,12 @@ class ProcessClock:
 
     def now_ms(self) -> int:
         """Milliseconds since 1970, UTC; never decreases, and never stands still while time passes."""
-        passed_ms = self._machine.true_ms()
-        self._latest_ms = max(self._latest_ms + passed_ms - self._read_ms, self._machine.wall_ms())
-        self._read_ms = passed_ms
+        machine = self._machine
+        true_ms = machine.origin_ms + machine.timeline.now_us // 1000
+        if true_ms != self._read_ms or machine.stepped_ms:
+            latest_ms, wall_ms = self._latest_ms + true_ms - self._read_ms, true_ms + machine.stepped_ms
+            self._latest_ms = latest_ms if latest_ms > wall_ms else wall_ms
+            self._read_ms = true_ms
         return self._latest_ms
 
     async def sleep_until(self, instant_ms: int) -> None:

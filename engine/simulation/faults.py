@@ -34,6 +34,7 @@ HIGHEST: Mapping[str, float] = {
     # the machine
     "killed_at_effect": 0.006,
     "killed": 0.08,
+    "killed_in_doubt": 0.2,
     "terminated": 0.03,
     "second_engine": 0.03,
     "clock_step": 0.02,
@@ -41,6 +42,7 @@ HIGHEST: Mapping[str, float] = {
     "disk_full": 0.003,
     # the operator
     "command": 0.2,
+    "command_in_doubt": 1.0,
     "switch_tripped": 0.02,
     # the models
     "reply_bad": 0.8,
@@ -119,6 +121,4 @@ def seeded(seed: int, concern: str) -> Random:
 
 def drawn_rates(random: Random) -> dict[str, float]:
     """The rates of one universe: each kind is absent in 3 of 10, else mostly rare and now and then frequent."""
-    return {
-        kind: 0.0 if random.random() < 0.3 else random.random() ** 3 * highest for kind, highest in HIGHEST.items()
-    }
+    return {kind: 0.0 if random.random() < 0.3 else random.random() ** 3 * highest for kind, highest in HIGHEST.items()}

@@ -1,4 +1,4 @@
-"""An independent ledger: quantities and money of every trader, worked out from what the venue says was executed alone."""
+"""An independent ledger: quantities and money of every trader, worked out from the venue's executions alone."""
 
 from collections.abc import Mapping
 from decimal import Decimal

@@ -30,13 +30,19 @@ class Link:
     has_resting = False
 
     def __init__(
-        self, venue: Venue, loop: ProcessLoop, faults: Faults, gate: Callable[[str], None], believed_ms: Callable[[], int]
+        self,
+        venue: Venue,
+        loop: ProcessLoop,
+        faults: Faults,
+        gate: Callable[[str], None],
+        believed_ms: Callable[[], int],
     ) -> None:
         self.account_id = venue.account
         self.capabilities = Capabilities(bounded_acceptance=venue.terms.bounded, nonce_fence=venue.terms.fence)
         self.instruments = venue.sim.instruments
         self.ambiguous = 0
         self.sent: Callable[[Envelope], None] = lambda envelope: None
+        self.doubted: Callable[[Envelope], None] = lambda envelope: None
         self._venue = venue
         self._loop = loop
         self._faults = faults
@@ -65,7 +71,9 @@ class Link:
         self._gate(f"submit {name} {envelope.nonce}")
         self.sent(envelope)
         report = await self._exchange(envelope, name)
-        self.ambiguous += isinstance(report, Unresolved)
+        if isinstance(report, Unresolved):
+            self.ambiguous += 1
+            self.doubted(envelope)
         return report
 
     async def fence(self, envelope: Envelope) -> Literal["fenced", "consumed"] | None:

@@ -106,7 +106,7 @@ class Timeline:
         self._halted = True
 
     def run_until(self, until_ms: int) -> None:
-        """Let everything happen up to an instant. Raises ``Over``, ``Stuck``, and what a callback of the world raises."""
+        """Let everything happen up to an instant. Raises ``Over``, ``Stuck``, and what the world raises."""
         until_us = until_ms * 1000
         while not self._halted and self._step(until_us):
             self.steps += 1
@@ -175,7 +175,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
         for task in tasks:
             for _ in range(CLOSINGS):
                 try:
-                    task.get_coro().close()  # type: ignore[union-attr]
+                    task.get_coro().close()
                 except (Dead, RuntimeError):  # it did something, or waited for something, on its way out
                     continue
                 break

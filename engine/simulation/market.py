@@ -70,10 +70,6 @@ class Walk:
         volume = VOLUME_USD / START_PRICES[coin]
         return Quote(price=self.price(coin, now_ms), bar_volume=volume, bar_interval_ms=MINUTE_MS)
 
-    def mark(self, coin: str, now_ms: int) -> Decimal | None:
-        """The price alone."""
-        return None if self.is_halted(coin, now_ms) else self.price(coin, now_ms)
-
     def is_halted(self, coin: str, now_ms: int) -> bool:
         """Whether the coin is not traded at the moment."""
         return self.halted.get(coin, 0) > now_ms

@@ -20,7 +20,7 @@ FOR_EVER_MS = 10 * 3_600_000
 
 
 class Corpus:
-    """Satisfies ``engine.executor.ports.ChatModel``. ``price`` tells it the mark, so that what is valid is plausible."""
+    """Satisfies ``engine.executor.ports.ChatModel``. ``price`` tells it the mark, so that it sounds plausible."""
 
     name = "corpus"
     worst_case_cost_usd = Decimal("0.01")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OUTAGES_MS = (60_000, 60_000, 400_000, 2_220_000)
 STEPS_MS = (3_600_000, -3_600_000, 86_400_000, -86_400_000, 2_000, -2_000, 90_000, -90_000)
-VERBS: tuple[Verb, ...] = ("pause", "resume", "stop", "start", "flatten", "stop", "start")
+VERBS: tuple[Verb, ...] = ("pause", "resume", "stop", "start", "flatten")
 MODES: tuple[Mode, ...] = ("no_opens", "reduce_only", "flatten_own")
 
 
@@ -75,7 +75,9 @@ class Operator:
         self._requests += 1
         request = f"request-{self._requests}"
         expires_ms = universe.machine.wall_ms() + 10 * 86_400_000
-        command = Command(request=request, verb=verb, trader=trader, by="operator", reason="drawn", expires_ms=expires_ms)
+        command = Command(
+            request=request, verb=verb, trader=trader, by="operator", reason="drawn", expires_ms=expires_ms
+        )
         universe.mailbox.waiting.append(command)
 
     def _act(self, act: Callable[[Random], None], random: Random) -> None:
@@ -98,22 +100,17 @@ class Operator:
 
     def _command(self, random: Random) -> None:
         verb, trader = random.choice(VERBS), random.choice(self._universe.plan.traders).name
-        waiting = self._waiting()
-        if waiting and random.random() < 0.7:
-            trader = random.choice(waiting)
-        self.send(verb, trader)
+        self._tell(verb, trader, random)
 
-    def _waiting(self) -> list[str]:
-        """The traders of whose orders nobody knows what became: the worst moment to be told anything."""
-        process = self._universe.process
-        if process is None:
-            return []
-        return [
-            intent.trader
-            for account in process.state.accounts.values()
-            for intent in account.intents.values()
-            if intent.unresolved and intent.trader in process.state.traders
-        ]
+    def doubt(self, trader: str, occasion: int) -> None:
+        """Tell a trader something while the outcome of its order is unknown."""
+        random = seeded(self._universe.plan.seed, f"doubt {occasion}")
+        self._tell(random.choice(("stop", "stop", "flatten", "pause")), trader, random)
+
+    def _tell(self, verb: Verb, trader: str, random: Random) -> None:
+        self.send(verb, trader)
+        if verb in ("stop", "pause"):  # nobody stays so for long: who does nothing shows nothing
+            self._universe.timeline.later(random.choice((4, 15)) * MINUTE_MS, self.send, "start", trader)
 
     def _switch_tripped(self, random: Random) -> None:
         universe = self._universe
@@ -164,7 +161,9 @@ class Operator:
     def _price_jump(self, random: Random) -> None:
         universe = self._universe
         minute = universe.timeline.now_ms // MINUTE_MS + 1
-        universe.walk.jumps[(random.choice(universe.walk.coins), minute)] = random.choice((-0.08, -0.02, 0.02, 0.08))
+        universe.walk.jumps[(random.choice(universe.walk.coins), minute)] = random.choice(
+            (-0.3, -0.08, -0.02, 0.02, 0.08, 0.3)
+        )
 
 
 def opens(envelope: Envelope, held: Decimal) -> bool:

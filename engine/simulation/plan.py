@@ -6,6 +6,7 @@ from random import Random
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.executor.limits import AccountLimits, Limits
 from engine.simulation.faults import drawn_rates, seeded
@@ -58,17 +59,27 @@ def drawn_plan(seed: int, minutes: int) -> Plan:
         policy="exclusive" if random.random() < 0.2 else "netting",
         max_account_notional_usd=Decimal(9_000) if random.random() < 0.2 else None,
     )
-    traders = tuple(_trader(random, number, coins, tuple(accounts)) for number in range(_how_many(random)))
+    wild = random.random() < 0.2
+    traders = tuple(_trader(random, number, coins, tuple(accounts), wild) for number in range(_how_many(random)))
+    used = {name: terms for name, terms in accounts.items() if any(trader.account == name for trader in traders)}
+    if wild:  # nothing is left over: when a trader is ruined, so is the account
+        for name, terms in used.items():
+            capital = sum((trader.capital_usd for trader in traders if trader.account == name), Decimal(0))
+            used[name] = replace(terms, balance_usd=capital)
+    rates = drawn_rates(random)
+    if wild:
+        rates["price_jump"] = 0.06
     return Plan(
         seed=seed,
         minutes=minutes,
         coins=coins,
-        accounts={name: terms for name, terms in accounts.items() if any(trader.account == name for trader in traders)},
+        accounts=used,
         traders=traders,
-        rates=drawn_rates(random),
+        rates=rates,
         account_limits=account_limits,
         move=random.choice((0.0005, 0.001, 0.003)),
         disorder=random.choice((0.0, 0.0, 0.1, 0.7)),
+        watch_ms=random.choice((2_000, 4_000)),
     )
 
 
@@ -87,12 +98,13 @@ def _terms(random: Random) -> VenueTerms:
     )
 
 
-def _trader(random: Random, number: int, coins: tuple[str, ...], accounts: tuple[str, ...]) -> TraderPlan:
+def _trader(random: Random, number: int, coins: tuple[str, ...], accounts: tuple[str, ...], wild: bool) -> TraderPlan:
     talks = random.random() < 0.2
-    stops = random.random() < 0.8
+    stops = random.random() < (0.2 if wild else 0.8)
     limits = Limits(
         max_positions=random.choice((1, 3, 6)),
         max_position_size_usd=Decimal(random.choice((400, 1_000, 3_000))),
+        max_margin_usage_pct=None if wild else Decimal(60),
         max_trader_notional_usd=Decimal(4_000) if random.random() < 0.3 else None,
         major_coin_leverage=10,
         altcoin_leverage=5,
@@ -103,14 +115,13 @@ def _trader(random: Random, number: int, coins: tuple[str, ...], accounts: tuple
         cooldown_ms=60_000 if random.random() < 0.2 else None,
         max_opens_per_day=40 if random.random() < 0.2 else None,
     )
-    wild = random.random() < 0.1
     return TraderPlan(
         name=f"t{number}",
         account=random.choice(accounts),
         kind="corpus" if talks else "churner",
         coins=tuple(sorted(random.sample(coins, random.randint(1, len(coins))), key=coins.index)),
         interval_ms=180_000 if talks else random.choice((60_000, 60_000, 120_000, 180_000)),
-        capital_usd=Decimal(60 if wild else random.choice((1_000, 10_000))),
+        capital_usd=Decimal(80 if wild else random.choice((1_000, 10_000))),
         limits=limits,
         appetite=random.choice((0.05, 0.3, 0.8)),
         size_usd=int(limits.max_position_size_usd * random.choice((20, 50, 80)) / 100),

@@ -1,7 +1,7 @@
-"""One process of the engine in the simulation: the real start-up, recovery, scheduler and journal on a simulated machine."""
+"""One process of the engine: the real start-up, recovery, scheduler and journal, on a simulated machine."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Protocol
@@ -9,7 +9,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from engine.journal.chain import BODY_KIND
+from engine.journal.chain import BODY_KIND, Frame
 from engine.journal.disk import publish
 from engine.journal.inline import InlineJournal
 from engine.journal.reader import read
@@ -137,7 +137,7 @@ class Process:
     ) -> None:
         self.number = number
         self.site = site
-        self.loop = ProcessLoop(site.machine.timeline, number)
+        self.loop = ProcessLoop(site.machine.timeline, number)  # type: ignore[abstract]
         self.disk = ProcessDisk(site.disk, number, lambda effect: gate(self, effect), self._failing)
         self.started_ms = site.machine.timeline.now_ms
         self.reader = Ledgered()
@@ -206,7 +206,7 @@ class Process:
             allocations={AccountId(account): Allocation() for account in site.plan.accounts},
             switch=site.switch,
             watch_ms=site.plan.watch_ms,
-            commands_ms=1_000,
+            commands_ms=2_000,
         )
         self.ready = True
         await scheduler.run()
@@ -234,11 +234,17 @@ class Process:
                 venue, self.loop, site.faults, lambda effect: self._gate(self, effect), recorder.clock.now_ms
             )
             market = Window(site.walk, site.machine, site.faults, lambda venue=venue: venue.in_outage("read"))  # type: ignore[misc]
-            feed = feeds[account] = Feed(market, link)  # type: ignore[arg-type]
+            feed = feeds[account] = Feed(market, link)
             traders = [trader for trader in site.plan.traders if trader.account == name]
             limits = {TraderId(trader.name): trader.limits for trader in traders}
             gateway = gateways[account] = Gateway(
-                account, link, recorder, venue.sim.instruments, limits, feed.look, switch  # type: ignore[arg-type]
+                account,
+                link,
+                recorder,
+                venue.sim.instruments,
+                limits,
+                feed.look,
+                switch,
             )
             desks += [self._desk(trader, feed, gateway) for trader in traders]
         return Arena(recorder, desks, gateways, feeds, DEPLOYMENT)
@@ -300,9 +306,15 @@ def capital_of(plan: Plan) -> dict[AccountId, dict[TraderId, Decimal]]:
 
 
 def _entries(disk: ProcessDisk) -> Iterator[Entry]:
-    for frame in read(FOLDER, fs=disk):
+    yield from entries_of(read(FOLDER, fs=disk))
+
+
+def entries_of(frames: Iterable[Frame]) -> Iterator[Entry]:
+    """The records of a journal in order, without the bodies that they share."""
+    for frame in frames:
         if frame.kind != BODY_KIND:
-            yield Entry(seq=frame.seq, ts=frame.ts, trader=frame.trader, record=decode(frame.kind, frame.data))
+            trader = None if frame.trader is None else TraderId(frame.trader)
+            yield Entry(seq=frame.seq, ts=frame.ts, trader=trader, record=decode(frame.kind, frame.data))
 
 
 def _anchor(content: bytes) -> tuple[int, str]:

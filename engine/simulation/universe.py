@@ -1,15 +1,15 @@
 """A universe: one seed's engine, venues and misfortunes, run for a while, healed, and judged."""
 
 import logging
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, MutableMapping
 from contextlib import contextmanager
 from hashlib import blake2b
+from typing import Any
 
 import structlog
 from msgspec import Struct
 
 from engine.journal.errors import JournalBroken, JournalLocked
-from engine.manager.ports import VenueUnreachable
 from engine.manager.resolve import CONSUMED_GRACE_MS
 from engine.model.ids import AccountId
 from engine.model.order import Envelope
@@ -28,7 +28,7 @@ from engine.simulation.witness import Witness
 CHECK_MS = 5_000
 MONEY_MS = 60_000
 RESTARTS_MS = (200, 3_000, 31_000, 120_000)
-EXPECTED_ENDS = (JournalBroken, VenueUnreachable, OSError)
+EXPECTED_ENDS = (JournalBroken, OSError)
 
 
 class Violation(Struct, frozen=True, kw_only=True):
@@ -102,9 +102,7 @@ class Universe:
             for trader in plan.traders
         }
         self.venues = {
-            name: Venue(
-                name, self.walk, self.machine, self.witness, terms, mandates, self.faults, self.found
-            )
+            name: Venue(name, self.walk, self.machine, self.witness, terms, mandates, self.faults, self.found)
             for name, terms in plan.accounts.items()
         }
         self.checkers = [Checker(venue, self.witness, self.found) for venue in self.venues.values()]
@@ -158,7 +156,12 @@ class Universe:
         self.timeline.run_until(self.timeline.now_ms + 90_000)
         if self.process.alive:
             self.found("P15", "the engine was told to stop and did not within 90 s")
-        check_journal(ProcessDisk(self.disk, -1, lambda effect: None, lambda kind: False), self.plan, self.found, stepped="clock_step" in self.faults.counts())
+        check_journal(
+            ProcessDisk(self.disk, -1, lambda effect: None, lambda kind: False),
+            self.plan,
+            self.found,
+            stepped="clock_step" in self.faults.counts(),
+        )
 
     def _judge(self) -> None:
         process = self.process
@@ -233,7 +236,7 @@ class Universe:
             self.timeline.later(1, self._watch_links)
             return
         for link in process.links.values():
-            link.sent = self._sent
+            link.sent, link.doubted = self._sent, self._doubted
 
     def _ended(self, process: Process, fault: BaseException | None) -> None:
         self.tell(f"process {process.number} ends: {fault!r}")
@@ -291,6 +294,20 @@ class Universe:
         position = book.traders[promise.trader].positions.get(promise.coin)  # type: ignore[index]
         if opens(envelope, position.quantity if position is not None else promise.quantity * 0):
             self.found("P11", f"{promise.trader} opens {promise.coin} under a halt ({halt.mode})")
+
+    def _doubted(self, envelope: Envelope) -> None:
+        """Nobody knows what became of an order: the worst moment to be told anything, or to die."""
+        promise, now_ms = (
+            self.witness.promises.get(getattr(envelope.action, "client_order_id", "")),
+            self.timeline.now_ms,
+        )
+        if promise is None or self.process is None:
+            return
+        if self.faults.fires("command_in_doubt", now_ms, promise.trader):
+            self.operator.doubt(promise.trader, len(self.faults.fired))
+        if self.faults.fires("killed_in_doubt", now_ms, promise.client_order_id):
+            self.kill(power=False, at="in doubt")
+            raise Dead("in doubt")
 
     def found(self, promise: str, detail: str) -> None:
         """A promise is broken; the first one ends the run."""
@@ -355,5 +372,5 @@ def _quiet() -> Iterator[None]:
         logging.disable(disabled)
 
 
-def _drop(logger: object, name: str, event: object) -> object:
+def _drop(logger: Any, name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     raise structlog.DropEvent

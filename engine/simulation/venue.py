@@ -162,7 +162,14 @@ class Venue:
         """The fills at or after an instant that it tells of by now, oldest first."""
         self.harvest()
         now_ms = self.machine.true_ms()
-        return [shown.fill for shown in self.fills if shown.fill.time_ms >= since_ms and shown.visible_ms <= now_ms]
+        found = []
+        for shown in reversed(self.fills):
+            if shown.fill.time_ms < since_ms:
+                break
+            if shown.visible_ms <= now_ms:
+                found.append(shown.fill)
+        found.reverse()
+        return found
 
     def harvest(self) -> None:
         """Take in what has been executed since the last time, and judge it."""
@@ -220,7 +227,9 @@ class Venue:
             cap = mandate.max_position_usd
             self._found("P10", f"{promise.trader} holds {worth:.2f} USD of {fill.coin}, {cap} is allowed")
         elif before == 0 and after != 0 and self._places(promise.trader) > mandate.max_positions:
-            self._found("P10", f"{promise.trader} holds more than {mandate.max_positions} coins, {fill.coin} among them")
+            self._found(
+                "P10", f"{promise.trader} holds more than {mandate.max_positions} coins, {fill.coin} among them"
+            )
         elif before == 0 and after != 0 and mandate.alone and self._holders(fill.coin) > 1:
             self._found("P10", f"{promise.trader} and another hold {fill.coin} on an exclusive account")
         elif promise.cause != "decision" and (abs(after) > abs(before) or (after != 0 and (after > 0) != (before > 0))):

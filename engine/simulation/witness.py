@@ -6,7 +6,8 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
-from engine.journal.chain import ChainError, parse_alone
+from engine.journal.chain import parse_alone
+from engine.journal.errors import ChainError
 from engine.manager.record import Intended
 from engine.model.order import Order
 from engine.simulation.disk import File

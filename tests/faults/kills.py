@@ -8,7 +8,8 @@ from random import Random
 from msgspec import Struct
 
 from tests.faults.machine import EVERYTHING, SYNCS, ended, recovered, start, strace
-from tests.processes.running import PROJECT_ROOT, environment
+from tests.processes.quick_arena import PROJECT_ROOT
+from tests.processes.running import environment
 
 # An engine over the quick arena comes to so many of these calls within about three seconds.
 REACHED = {"every call": 330, "syncs": 100, "early": 40}

@@ -16,9 +16,9 @@ from typing import Any
 from engine.cli.journal import verify_journal
 from engine.manager import record as r
 from engine.model.order import Order
+from tests.processes.quick_arena import PROJECT_ROOT
 from tests.processes.running import (
     PATIENCE_S,
-    PROJECT_ROOT,
     Tail,
     call,
     command,

@@ -21,7 +21,7 @@ def now_ms() -> int:
 
 
 def openings(config: Path) -> list[tuple[int, str]]:
-    """When something left that enlarged a trader's own position, and what: by the journal, and by the venue's own log."""
+    """When something left that enlarged a trader's own position, and what: by the journal and by the venue's log."""
     held: dict[tuple[str, str], Decimal] = {}
     owners: dict[str, str] = {}
     opened: dict[str, tuple[int, str]] = {}
@@ -41,12 +41,12 @@ def openings(config: Path) -> list[tuple[int, str]]:
                 continue
     found = list(opened.values())
     held.clear()
-    for fill in venue_fills(config):
-        place, quantity = (owners[fill["client_order_id"]], fill["coin"]), Decimal(fill["quantity"])
+    for told in venue_fills(config):
+        place, quantity = (owners[told["client_order_id"]], told["coin"]), Decimal(told["quantity"])
         before = held.get(place, Decimal(0))
-        if grows(before, fill["side"], quantity):
-            found.append((fill["time_ms"], f"at the venue: {place} {fill['side']} {quantity}"))
-        held[place] = before + (quantity if fill["side"] == "buy" else -quantity)
+        if grows(before, told["side"], quantity):
+            found.append((told["time_ms"], f"at the venue: {place} {told['side']} {quantity}"))
+        held[place] = before + (quantity if told["side"] == "buy" else -quantity)
     return found
 
 

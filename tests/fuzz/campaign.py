@@ -13,8 +13,9 @@ from engine.manager import record as r
 from engine.manager.gateway import Gateway
 from engine.model.decision import Approved, Denied
 from engine.model.order import Rejected
-from tests.fuzz.envelope import Sent, Sight, breaches
+from tests.fuzz.envelope import breaches
 from tests.fuzz.replies import a_reply
+from tests.fuzz.sight import Sent, Sight
 from tests.fuzz.world import World
 
 REPLIES_A_CASE = 50
@@ -133,5 +134,5 @@ def approving_everything() -> Iterator[None]:
 class OpenDoor(Gateway):
     """A gateway that refuses nothing: risk alone is left."""
 
-    def _fault(self, intended: r.Intended, trader: str) -> None:  # type: ignore[override]
+    def _fault(self, intended: r.Intended, trader: str) -> None:
         return None

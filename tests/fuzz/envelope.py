@@ -6,82 +6,21 @@ to be seen (``Sight``) and what was sent (``Sent``), and reckons in ``Decimal`` 
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from itertools import pairwise
 from math import isfinite
 from statistics import StatisticsError, correlation
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from engine.executor.limits import AccountLimits, Limits
-from engine.model.decision import Decision, ExitPlan
 from engine.model.instrument import Instrument
-from engine.model.order import MarginMode, Order
-from engine.model.standing import Standing
+from engine.model.order import Order
+from tests.fuzz.sight import Held, Sent, Sight
 
 ZERO = Decimal(0)
 SLACK = Decimal("1E-12")  # relative: sums of the same numbers in another order differ by less
 DAY_MS = 86_400_000
 MAJORS = ("BTC", "ETH")
 FURTHEST = Decimal("0.2")  # no limit lies further from the mark than this, whatever the limits say
-
-
-class Seen(Struct, frozen=True, kw_only=True):
-    """One coin as it was shown: price, when it was true, reference price, open interest in coins, closes of its bars."""
-
-    mark: Decimal
-    price_ms: int
-    oracle: Decimal | None = None
-    open_interest: float | None = None
-    closes: tuple[float, ...] = ()
-
-
-class Held(Struct, frozen=True, kw_only=True):
-    """A position: signed coins, what they cost, on what terms."""
-
-    quantity: Decimal
-    cost_usd: Decimal
-    leverage: int
-    mode: MarginMode
-
-
-class Waiting(Struct, frozen=True, kw_only=True):
-    """An order that may still be filled."""
-
-    trader: str
-    coin: str
-    buys: bool
-    remaining: Decimal
-    price: Decimal
-
-
-class Sight(Struct, frozen=True, kw_only=True):
-    """All that a cycle of ``trader`` could know when it decided; positions of everybody by trader and coin."""
-
-    trader: str
-    now_ms: int
-    limits: Limits
-    account: AccountLimits
-    coins: tuple[str, ...]
-    instruments: Mapping[str, Instrument]
-    seen: Mapping[str, Seen]
-    held: Mapping[str, Mapping[str, Held]]
-    waiting: tuple[Waiting, ...]
-    plans: Mapping[str, ExitPlan]
-    cash_usd: Decimal
-    units: Decimal
-    standing: Standing
-    venue_leverage: Mapping[str, int]
-    decisions: Mapping[str, Decision] = {}
-
-
-class Sent(Struct, frozen=True, kw_only=True):
-    """One order as it reached the venue, with the terms on which its fills are booked."""
-
-    order: Order
-    cause: str
-    leverage: int
-    mode: MarginMode
-    plan: ExitPlan | None = None
 
 
 def breaches(sight: Sight, orders: Sequence[Sent]) -> list[str]:
@@ -126,7 +65,9 @@ def insane(sight: Sight, sent: Sent, held: Decimal) -> list[str]:
             wrong.append(f"an order because of a {sent.cause} opens: {held} was held")
         cap = sight.limits.major_coin_leverage if order.coin in MAJORS else sight.limits.altcoin_leverage
         if not 1 <= sent.leverage <= min(cap, instrument.tiers[0].max_leverage):
-            wrong.append(f"leverage {sent.leverage}, the cap is {cap} and the venue's {instrument.tiers[0].max_leverage}")
+            wrong.append(
+                f"leverage {sent.leverage}, the cap is {cap} and the venue's {instrument.tiers[0].max_leverage}"
+            )
         after = abs(held + (order.quantity if order.side == "buy" else -order.quantity))
         if after * min(order.limit_price, seen.mark) > sight.limits.max_position_size_usd * (1 + SLACK):
             wrong.append(f"the position would be {after} at {seen.mark}")
@@ -178,7 +119,8 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
     mark, held = seen.mark, book.quantity(coin)
     after, opens, now_ms = held + signed, order.quantity - closes, sight.now_ms
     equity = sight.cash_usd + sum(
-        (own.quantity * _mark(sight, name) - own.cost_usd for name, own in sight.held.get(sight.trader, {}).items()), ZERO
+        (own.quantity * _mark(sight, name) - own.cost_usd for name, own in sight.held.get(sight.trader, {}).items()),
+        ZERO,
     )
     decision = sight.decisions.get(coin)
     if not (equity.is_finite() and equity > 0):
@@ -215,7 +157,9 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
         demand(float(limits.min_confidence) - 1e-6 <= percent <= 100 + 1e-6, f"confidence {decision.confidence}")
     if limits.liquidity_threshold_usd is not None:
         interest = seen.open_interest if seen.open_interest is not None and isfinite(seen.open_interest) else -1.0
-        demand(interest * float(mark) >= float(limits.liquidity_threshold_usd) * (1 - 1e-9), f"open interest {interest}")
+        demand(
+            interest * float(mark) >= float(limits.liquidity_threshold_usd) * (1 - 1e-9), f"open interest {interest}"
+        )
 
     # Size and exits
     at_most(opens * mark, limits.max_trade_size_usd, "the trade of")
@@ -223,7 +167,9 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
     demand(opens * min(mark, order.limit_price) >= least, "below the venue's minimum")
     tiers = [tier for tier in instrument.tiers if tier.notional_usd <= abs(after) * mark]
     demand(sent.leverage <= tiers[-1].max_leverage, f"leverage {sent.leverage} is above the tier's")
-    demand(sent.leverage <= sight.venue_leverage.get(coin, 0), f"leverage {sent.leverage} is above the account's setting")
+    demand(
+        sent.leverage <= sight.venue_leverage.get(coin, 0), f"leverage {sent.leverage} is above the account's setting"
+    )
     ahead = 1 if order.side == "buy" else -1
     plan = sent.plan
     if plan is None and held and not closes:
@@ -233,7 +179,9 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
     demand(stop is not None or not limits.stop_loss_enabled, "no stop")
     demand(target is not None or not limits.take_profit_enabled, "no target")
     demand(stop is None or (_sane(stop) and (mark - stop) * ahead > 0), f"the stop {stop} is on the wrong side")
-    demand(target is None or (_sane(target) and (target - mark) * ahead > 0), f"the target {target} is on the wrong side")
+    demand(
+        target is None or (_sane(target) and (target - mark) * ahead > 0), f"the target {target} is on the wrong side"
+    )
     reward = None if target is None else abs(target - mark)
     if limits.min_risk_reward_ratio is not None:
         worth = stop is not None and reward is not None
@@ -273,7 +221,9 @@ def _opening(sight: Sight, sent: Sent, book: _Book, signed: Decimal, closes: Dec
     at_most(everybody, sight.account.max_account_notional_usd, "the account's positions of")
     demand(sight.account.policy != "exclusive" or not _is_others(sight, coin), "somebody else has the coin")
     if limits.max_correlated_positions is not None:
-        demand(1 + _related(sight, book, coin, ahead) <= limits.max_correlated_positions, "too many correlated positions")
+        demand(
+            1 + _related(sight, book, coin, ahead) <= limits.max_correlated_positions, "too many correlated positions"
+        )
 
     # The day and the past
     today = standing.day >= now_ms // DAY_MS
@@ -357,7 +307,9 @@ def _margin(
         if name == coin:
             leverage, mode = sent.leverage, sent.mode
             grows = own is not None and (own.quantity > 0) == (signed > 0)
-            cost = own.cost_usd + signed * _mark(sight, name) if grows and own is not None else after * _mark(sight, name)
+            cost = (
+                own.cost_usd + signed * _mark(sight, name) if grows and own is not None else after * _mark(sight, name)
+            )
         elif own is None:
             leverage, mode, cost = 1, "cross", ZERO
         else:
@@ -387,7 +339,7 @@ def _at_stop(
 def _maintenance(instrument: Instrument, notional_usd: Decimal) -> Decimal:
     """Half of the initial margin at the highest leverage of each tier, the part above a tier's floor at its rate."""
     total = ZERO
-    floors = [tier.notional_usd for tier in instrument.tiers][1:] + [Decimal("Infinity")]
+    floors = [*[tier.notional_usd for tier in instrument.tiers[1:]], Decimal("Infinity")]
     for tier, ceiling in zip(instrument.tiers, floors, strict=True):
         if notional_usd > tier.notional_usd:
             total += (min(notional_usd, ceiling) - tier.notional_usd) / (2 * tier.max_leverage)
@@ -408,4 +360,4 @@ def _related(sight: Sight, book: _Book, coin: str, ahead: int) -> int:
 
 
 def _returns(closes: Sequence[float]) -> list[float]:
-    return [after / before - 1 for before, after in zip(closes, closes[1:], strict=False)]
+    return [after / before - 1 for before, after in pairwise(closes)]

@@ -5,7 +5,7 @@ from decimal import Decimal
 from random import Random
 
 from tests.fuzz.corpus import CORPUS, FINISH_REASONS, LEXEMES, SYMBOLS
-from tests.fuzz.envelope import Sight
+from tests.fuzz.sight import Sight
 
 Entry = list[tuple[str, str]]  # names and the letters of their values: a name may stand twice, a value be no JSON
 
@@ -81,7 +81,7 @@ def _entries(rng: Random, sight: Sight, percent: bool) -> list[Entry]:
 
 
 def _entry(rng: Random, sight: Sight, coin: str, percent: bool) -> Entry:
-    """A decision that might pass: sized by the caps, stops and targets where they belong, now and then a step too far."""
+    """A decision that might pass: sized by the caps, stops and targets where they belong, now and then a step off."""
     limits, seen = sight.limits, sight.seen.get(coin)
     mark = float(seen.mark) if seen is not None and seen.mark.is_finite() and seen.mark > 0 else 100.0
     own = sight.held.get(sight.trader, {}).get(coin)
@@ -123,7 +123,9 @@ def _entry(rng: Random, sight: Sight, coin: str, percent: bool) -> Entry:
     entry.append(("confidence", _number(confidence * (100 if percent else 1))))
     if rng.random() < 0.3:
         entry.append(("risk_usd", _number(usd * risk / mark)))
-        entry.append(("justification", json.dumps(rng.choice(["up", "\n", "{\"decisions\": []}", "</think>", "é\u0000"]))))
+        entry.append(
+            ("justification", json.dumps(rng.choice(["up", "\n", '{"decisions": []}', "</think>", "é\u0000"])))
+        )
     return entry
 
 

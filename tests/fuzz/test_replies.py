@@ -9,14 +9,18 @@ from msgspec.structs import replace
 from engine.backtest.driver import step
 from engine.manager import record as r
 from engine.manager.cycle import run_cycle
+from engine.manager.record import Cause
+from engine.model.order import Side
 from tests.arena.chat import Speaker, model_decider
 from tests.fuzz.campaign import REPLIES_A_CASE, OpenDoor, Tally, approving_everything, play
 from tests.fuzz.corpus import CORPUS
-from tests.fuzz.envelope import Sent, Sight, breaches, insane
+from tests.fuzz.envelope import breaches, insane
 from tests.fuzz.replies import a_reply
+from tests.fuzz.sight import Sent, Sight
 from tests.fuzz.world import ME, World
 
 REPLIES = 10_000
+CAUSES: tuple[Cause, ...] = ("stop", "target", "liquidation", "operator")
 
 
 def told(tally: Tally, capsys: pytest.CaptureFixture[str], what: str) -> None:
@@ -88,6 +92,40 @@ def test_a_price_that_jumps_between_the_verdict_and_the_door_is_judged_anew(seed
     assert door in ("0.9", "1.1") or sent == 0
 
 
+def test_an_exit_only_reduces_whatever_it_is_told_to_do(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    sent = refused = 0
+    for case in range(30):
+        rng = Random(f"{seed}:exit:{case}")
+        world = World(rng)
+        for place in range(20):
+            trader = world.turn()
+            sight = world.sight(trader)
+            _, raw, finish = a_reply(rng, sight, world.readers[trader].scale == "percent")
+            world.decide(trader, raw, finish)
+            held = world.sight(trader).held[trader]
+            if not held:
+                continue
+            coin = rng.choice([*held, *held, rng.choice(list(sight.instruments))])
+            own = held[coin].quantity if coin in held else Decimal(0)
+            quantity = (abs(own) or Decimal(1)) * Decimal(
+                rng.choice(["1", "1", "0.5", "1.5", "2", "0", "-1", "NaN", "1E20"])
+            )
+            limit = world.market.prices[coin] * Decimal(rng.choice(["1", "1", "1", "0.95", "1.05", "0", "3", "NaN"]))
+            side: Side = rng.choice(["buy", "sell", "sell" if own > 0 else "buy"])
+            world.venue.sent.clear()
+            world.planted(trader, coin, side, quantity, limit, rng.choice(CAUSES), str(place))
+            for order in world.venue.sent:
+                wrong = insane(sight, Sent(order=order, cause="stop", leverage=1, mode="cross"), own)
+                assert wrong == [], f"seed {seed} case {case} exit {place}"
+            sent += len(world.venue.sent)
+            refused += not world.venue.sent
+
+    with capsys.disabled():
+        print(f"\nseed {seed}: {sent} exits left, {refused} were refused")
+    assert sent > 5
+    assert refused > 50
+
+
 def test_the_same_seed_gives_the_same_counts() -> None:
     first, second = play(7, 0, 3), play(7, 0, 3)
 
@@ -99,7 +137,9 @@ def test_the_checker_sees_a_rule_that_is_missing(seed: int) -> None:
         tally = play(seed, 0, 20, judge=breaches)
 
     words = " ".join(tally.faults)
-    assert all(what in words for what in ("the stop", "confidence", "beyond the mark", "reward to risk")), f"seed {seed}"
+    assert all(what in words for what in ("the stop", "confidence", "beyond the mark", "reward to risk")), (
+        f"seed {seed}"
+    )
 
 
 def test_every_awkward_reply_through_prompt_and_repair_ends_as_an_outcome_with_a_reason(seed: int) -> None:

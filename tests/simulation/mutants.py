@@ -1,7 +1,7 @@
 """Defects that are switched on one at a time: whoever cannot see them cannot see anything.
 
-Each replaces one function of the engine while it is switched on. ``promise`` is which promise it breaks, ``kills`` some
-seeds of two virtual hours (one where that is enough) whose universe shows it; ``measure.py`` finds them anew.
+Each replaces one function of the engine while it is switched on. Which seeds show which defect is in ``mutants.json``;
+``python -m tests.simulation.measure`` finds them anew.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,13 +38,11 @@ from engine.model.position import ZERO
 Switch = Callable[[ExitStack], None]
 
 
-class Mutant(Struct, frozen=True, kw_only=True):
-    """One defect, whose bug it is elsewhere, and the seeds that are known to show it."""
+class Mutant(Struct, frozen=True):
+    """One defect, and whose bug it is elsewhere: ``R-nn`` are those of the Go reference."""
 
     name: str
     whose: str
-    promise: str
-    seeds: tuple[int, ...]
     switch: Switch
 
     @contextmanager
@@ -135,7 +133,9 @@ def _retry(new_id: bool) -> Switch:
 def _give_up(after: int) -> Switch:
     asked: dict[str, int] = {}
 
-    async def never_accepted(door: Any, intent: Any) -> Any:
+    async def never_accepted(door: Any, intent: Any, order: Any) -> Any:
+        if intent.filled:
+            return None
         asked[intent.client_order_id] = asked.get(intent.client_order_id, 0) + 1
         if asked[intent.client_order_id] < after:
             return None
@@ -143,7 +143,7 @@ def _give_up(after: int) -> Switch:
 
     def switch(stack: ExitStack) -> None:
         asked.clear()
-        stack.enter_context(patch.object(resolve, "_never_accepted", never_accepted))
+        stack.enter_context(patch.object(resolve, "_by_absence", never_accepted))
 
     return switch
 
@@ -324,8 +324,8 @@ def _minute_ids(deployment: str, account: str, trader: str, cause: str, referenc
     return client_order_id(deployment, account, trader, cause, str(minute), leg)
 
 
-def _stopped_too_early(arena: Any, desk: Any) -> bool:
-    return False
+def _no_orders(recorder: Any, desk: Any, coin: str | None = None) -> list[Any]:
+    return []
 
 
 def _one_after_the_other(stack: ExitStack) -> None:
@@ -378,6 +378,11 @@ def _no_lock(self: Any, path: Any) -> int:
     return int(self._handle(path))
 
 
+def _fatal_reads(stack: ExitStack) -> None:
+    """A failed read on the way to an exit ends the engine."""
+    stack.enter_context(patch.object(exits, "VenueUnreachable", type("Another", (Exception,), {})))
+
+
 def _stubborn(around: Any) -> Any:
     async def through(door: Any, recorder: Any) -> int:
         return 0
@@ -386,37 +391,37 @@ def _stubborn(around: Any) -> Any:
 
 
 MUTANTS: tuple[Mutant, ...] = (
-    Mutant(name="no_sync", whose="R-07", promise="P3", seeds=(0,), switch=_no_sync),
-    Mutant(name="act_first", whose="R-06", promise="P3", seeds=(0,), switch=_act_first),
-    Mutant(name="unresolved_is_rejected", whose="hummingbot, catalyst", promise="P4", seeds=(0,), switch=_unresolved_is_rejected),
-    Mutant(name="blind_retry", whose="users of SDKs", promise="P2", seeds=(0,), switch=_retry(new_id=False)),
-    Mutant(name="blind_retry_new_id", whose="bots without ids", promise="P2", seeds=(0,), switch=_retry(new_id=True)),
-    Mutant(name="give_up_after_3", whose="hummingbot, nautilus", promise="P4", seeds=(0,), switch=_give_up(3)),
-    Mutant(name="status_only", whose="SDK issue 253", promise="P4", seeds=(0,), switch=_give_up(1)),
-    Mutant(name="no_grace", whose="ours, before", promise="P4", seeds=(0,), switch=_one_absence),
-    Mutant(name="consumed_is_never", whose="ours", promise="P4", seeds=(0,), switch=_consumed_is_never),
-    Mutant(name="reject_is_fill", whose="R-02", promise="P1", seeds=(0,), switch=_error_is_fill(True)),
-    Mutant(name="assume_full", whose="R-02", promise="P1", seeds=(0,), switch=_error_is_fill(False)),
-    Mutant(name="no_trade_id_dedup", whose="-", promise="P1", seeds=(0,), switch=_folding(r.Filled, _forgets_fills)),
-    Mutant(name="seen_before_reading", whose="ours, before", promise="P1", seeds=(0,), switch=_seen_before_reading),
-    Mutant(name="no_looking_back", whose="ours, before", promise="P1", seeds=(0,), switch=_no_looking_back),
-    Mutant(name="resolve_first", whose="-", promise="P4", seeds=(0,), switch=_instead(fold, "_ended", _forgotten_at_once)),
-    Mutant(name="lose_positions", whose="R-09", promise="P1", seeds=(0,), switch=_wrapped(process, "replay", _loses_positions)),
-    Mutant(name="float_money", whose="Go reference", promise="P5", seeds=(0,), switch=_wrapped(account, "apply_fill", _float_money)),
-    Mutant(name="unsaid_change", whose="-", promise="P14", seeds=(0,), switch=_wrapped(watch, "watch_desk", _unsaid)),
-    Mutant(name="close_whole_account", whose="R-11", promise="P10", seeds=(0,), switch=_wrapped(watch, "close_position", _whole_account)),
-    Mutant(name="fund_twice", whose="-", promise="P5", seeds=(0,), switch=_funds_twice),
-    Mutant(name="verdicts_ignored", whose="R-01", promise="P10", seeds=(0,), switch=_no_gateway_caps),
-    Mutant(name="no_coin_lock", whose="-", promise="P10", seeds=(0,), switch=_instead(State, "pending", lambda self, account: ())),
-    Mutant(name="switch_ignored", whose="-", promise="P11", seeds=(0,), switch=_no_switch),
-    Mutant(name="stopped_too_early", whose="ours, before", promise="P11", seeds=(0,), switch=_instead(watch, "_has_orders", _stopped_too_early)),
-    Mutant(name="ids_by_minute", whose="R-05", promise="P7", seeds=(0,), switch=_instead(plan, "client_order_id", _minute_ids)),
-    Mutant(name="stops_ignored", whose="R-12", promise="P10", seeds=(0,), switch=_instead(watch, "hit_at", lambda *a: None)),
-    Mutant(name="one_after_the_other", whose="R-15", promise="P20", seeds=(0,), switch=_one_after_the_other),
-    Mutant(name="ask_again", whose="-", promise="P7", seeds=(0,), switch=_resume),
-    Mutant(name="torn_tail_fatal", whose="R-08", promise="P19", seeds=(0,), switch=_instead(recovery, "_check_droppable", _no_tolerance)),
-    Mutant(name="no_lock", whose="-", promise="P12", seeds=(0,), switch=_instead(disk.ProcessDisk, "lock", _no_lock)),
-    Mutant(name="never_resolve", whose="-", promise="P15", seeds=(0,), switch=_wrapped(watch, "resolve", _stubborn)),
+    Mutant("no_sync", "R-07", _no_sync),
+    Mutant("act_first", "R-06", _act_first),
+    Mutant("unresolved_is_rejected", "hummingbot #493, catalyst #317", _unresolved_is_rejected),
+    Mutant("blind_retry", "users of SDKs", _retry(new_id=False)),
+    Mutant("blind_retry_new_id", "R-04: bots without ids", _retry(new_id=True)),
+    Mutant("give_up_after_3", "hummingbot, nautilus", _give_up(3)),
+    Mutant("status_only", "python SDK #253", _give_up(1)),
+    Mutant("no_grace", "-", _one_absence),
+    Mutant("consumed_is_never", "-", _consumed_is_never),
+    Mutant("reject_is_fill", "R-02", _error_is_fill(True)),
+    Mutant("assume_full", "R-02", _error_is_fill(False)),
+    Mutant("no_trade_id_dedup", "-", _folding(r.Filled, _forgets_fills)),
+    Mutant("seen_before_reading", "ours, before", _seen_before_reading),
+    Mutant("no_looking_back", "ours, before", _no_looking_back),
+    Mutant("resolve_first", "-", _instead(fold, "_ended", _forgotten_at_once)),
+    Mutant("lose_positions", "R-09", _wrapped(process, "replay", _loses_positions)),
+    Mutant("float_money", "Go reference", _wrapped(account, "apply_fill", _float_money)),
+    Mutant("unsaid_change", "-", _wrapped(watch, "watch_desk", _unsaid)),
+    Mutant("close_whole_account", "R-11", _wrapped(watch, "close_position", _whole_account)),
+    Mutant("fund_twice", "-", _funds_twice),
+    Mutant("verdicts_ignored", "R-01, R-03, R-14", _no_gateway_caps),
+    Mutant("no_coin_lock", "-", _instead(State, "pending", lambda self, account: ())),
+    Mutant("opens_after_failed_close", "ours, before", _instead(cycle, "_unfilled", lambda report, intended: "")),
+    Mutant("switch_ignored", "-", _no_switch),
+    Mutant("stopped_too_early", "ours, before", _instead(watch, "own_orders", _no_orders)),
+    Mutant("ids_by_minute", "R-05", _instead(plan, "client_order_id", _minute_ids)),
+    Mutant("stops_ignored", "R-12", _instead(watch, "hit_at", lambda *a: None)),
+    Mutant("one_after_the_other", "R-15", _one_after_the_other),
+    Mutant("ask_again", "-", _resume),
+    Mutant("torn_tail_fatal", "R-08", _instead(recovery, "_check_droppable", _no_tolerance)),
+    Mutant("no_lock", "-", _instead(disk.ProcessDisk, "lock", _no_lock)),
+    Mutant("never_resolve", "-", _wrapped(watch, "resolve", _stubborn)),
+    Mutant("read_failure_is_fatal", "ours, before", _fatal_reads),
 )
-BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
-assert exits is not None

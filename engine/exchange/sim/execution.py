@@ -41,13 +41,19 @@ def bearable(venue: Venue, coin: str, signed_quantity: Decimal, price: Decimal, 
         return _isolated_bearable(venue, coin, signed_quantity, price, fee_usd)
     worth = after * mark
     value = ledger.raw_usd - signed_quantity * price - fee_usd + worth
-    needed = abs(worth) / own.leverage
+    notional = abs(worth)
     marks = venue.marks
     for name, other in ledger.holdings.items():
         if name != coin and other.mode == "cross":
             worth = other.size * marks[name]
             value += worth
-            needed += abs(worth) / other.leverage
+            notional += abs(worth)
+    if value >= notional:  # leverage is at least 1, so that margin cannot be more
+        return None
+    needed = abs(after) * mark / own.leverage
+    for name, other in ledger.holdings.items():
+        if name != coin and other.mode == "cross":
+            needed += abs(other.size) * marks[name] / other.leverage
     return "PerpMargin" if value < needed else None
 
 

@@ -4,8 +4,8 @@ clock by, in the process under test alone.
 ``NOF0_FAULTS`` says what is to happen, as JSON: ``kill`` (``at``: the how manieth of the calls in ``calls`` ends the
 process as SIGKILL does, ``when``: before it, after it, or half-way through a write), ``fail`` (from the ``at``-th
 ``call`` on a path that holds ``path`` on, each raises ``errno``), ``file_bytes`` (no file grows beyond), ``clock`` (a
-file with the milliseconds by which the wall clock is off, read again whenever it changes) and ``counts`` (a file that is
-told how many calls there were).
+file with the milliseconds by which the wall clock is off, read again and again) and ``counts`` (a file that is told how
+many calls there were).
 """
 
 import atexit

@@ -1,0 +1,61 @@
+"""Measure the mutants anew: in how many seeds each is found, by which promise, and which seeds show it soonest.
+
+``python -m tests.simulation.measure 0-499 [name,…]`` from the project's root; writes ``mutants.json`` beside this file.
+"""
+
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from engine.cli.simulate import read_seeds
+from engine.simulation.universe import simulate_seed
+from tests.simulation.mutants import MUTANTS
+
+TABLE = Path(__file__).with_name("mutants.json")
+ENOUGH = 12  # seeds that show a mutant: more are not looked for
+KEPT = 3
+
+
+def one_mutant(name: str, seeds: list[int]) -> dict[str, Any]:
+    """What the seeds show of one mutant, until there is enough."""
+    mutant = next(mutant for mutant in MUTANTS if mutant.name == name)
+    found: list[tuple[int, int]] = []
+    promises: dict[str, int] = {}
+    tried = 0
+    with mutant.on():
+        for seed in seeds:
+            tried += 1
+            outcome = simulate_seed(seed)
+            if outcome.violation is None:
+                continue
+            found.append((outcome.violation.at_ms, seed))
+            promises[outcome.violation.promise] = promises.get(outcome.violation.promise, 0) + 1
+            if len(found) >= ENOUGH:
+                break
+    return {
+        "whose": mutant.whose,
+        "found": len(found),
+        "of": tried,
+        "promises": dict(sorted(promises.items())),
+        "seeds": [seed for _, seed in sorted(found)[:KEPT]],
+    }
+
+
+def main(arguments: list[str]) -> None:
+    """Measure and write the table."""
+    seeds = read_seeds(arguments[0] if arguments else "0-499")
+    names = arguments[1].split(",") if len(arguments) > 1 else [mutant.name for mutant in MUTANTS]
+    table: dict[str, Any] = msgspec.json.decode(TABLE.read_bytes()) if TABLE.exists() else {}
+    with ProcessPoolExecutor(2) as pool:
+        for name, row in zip(names, pool.map(one_mutant, names, [seeds] * len(names)), strict=True):
+            table[name] = row
+            print(name, row, flush=True)
+            ordered = {mutant.name: table[mutant.name] for mutant in MUTANTS if mutant.name in table}
+            TABLE.write_bytes(msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
