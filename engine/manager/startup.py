@@ -21,6 +21,7 @@ CRASH_WINDOW_MS = 600_000
 class TraderMisplaced(ValueError):
     """The configuration takes a trader away from what it holds; the message says which, and what would do."""
 
+
 log = structlog.get_logger()
 
 RETRY_MS = 5_000  # between two attempts to reach a venue at the start

@@ -425,3 +425,4 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("never_resolve", "-", _wrapped(watch, "resolve", _stubborn)),
     Mutant("read_failure_is_fatal", "ours, before", _fatal_reads),
 )
+BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
