@@ -8,7 +8,7 @@ import pytest
 from tests.faults.kills import a_kill, kill_and_recover, kill_by_strace
 from tests.processes.quick_arena import write_arena
 
-KILLS = 4
+KILLS = 3
 
 
 def test_kills_at_the_nth_call_lose_nothing_and_do_nothing_twice(

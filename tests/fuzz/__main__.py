@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 
 from engine.executor import risk
 from tests.fuzz.campaign import REPLIES_A_CASE, OpenDoor, Tally, play
+from tests.fuzz.envelope import breaches_of_opening
 
 CASES_A_PIECE = 100
 
@@ -47,11 +48,15 @@ def prove(seed: int, cases: int) -> int:
     for missing in rules:
         risk.RULES = tuple(rule for rule in rules if rule is not missing)
         risk._active.clear()
-        noticed = next((case for case in range(cases) if play(seed, case, case + 1, gateway=OpenDoor).faults), None)
+        noticed = next((case for case in range(cases) if _faults(seed, case)), None)
         print(f"without {missing.name:<26}", "never noticed" if noticed is None else f"noticed in case {noticed}")
     risk.RULES = rules
     risk._active.clear()
     return 0
+
+
+def _faults(seed: int, case: int) -> list[str]:
+    return play(seed, case, case + 1, judge=breaches_of_opening, gateway=OpenDoor).faults
 
 
 if __name__ == "__main__":

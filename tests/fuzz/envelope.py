@@ -21,6 +21,7 @@ SLACK = Decimal("1E-12")  # relative: sums of the same numbers in another order 
 DAY_MS = 86_400_000
 MAJORS = ("BTC", "ETH")
 FURTHEST = Decimal("0.2")  # no limit lies further from the mark than this, whatever the limits say
+FAR_TO_CLOSE = "the limit at which it closes is"
 
 
 def breaches(sight: Sight, orders: Sequence[Sent]) -> list[str]:
@@ -46,6 +47,11 @@ def breaches(sight: Sight, orders: Sequence[Sent]) -> list[str]:
     return found
 
 
+def breaches_of_opening(sight: Sight, orders: Sequence[Sent]) -> list[str]:
+    """What risk is there to prevent by itself: all of it, but that a position may be closed at whatever limit."""
+    return [words for words in breaches(sight, orders) if FAR_TO_CLOSE not in words]
+
+
 def insane(sight: Sight, sent: Sent, held: Decimal) -> list[str]:
     """What no order may be, not even one that closes; and an exit may only reduce."""
     order = sent.order
@@ -57,9 +63,9 @@ def insane(sight: Sight, sent: Sent, held: Decimal) -> list[str]:
     wrong = []
     if (order.quantity / instrument.lot) % 1:
         wrong.append(f"not a multiple of the lot {instrument.lot}")
-    if abs(order.limit_price / seen.mark - 1) > FURTHEST:
-        wrong.append(f"the limit is far from the mark {seen.mark}")
     _, closes = _split(held, order)
+    if abs(order.limit_price / seen.mark - 1) > FURTHEST:
+        wrong.append(f"{FAR_TO_CLOSE if closes == order.quantity else 'the limit is'} far from the mark {seen.mark}")
     if closes < order.quantity:
         if sent.cause != "decision":
             wrong.append(f"an order because of a {sent.cause} opens: {held} was held")

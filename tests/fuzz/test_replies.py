@@ -14,7 +14,7 @@ from engine.model.order import Side
 from tests.arena.chat import Speaker, model_decider
 from tests.fuzz.campaign import REPLIES_A_CASE, OpenDoor, Tally, approving_everything, play
 from tests.fuzz.corpus import CORPUS
-from tests.fuzz.envelope import breaches, insane
+from tests.fuzz.envelope import breaches, breaches_of_opening, insane
 from tests.fuzz.replies import a_reply
 from tests.fuzz.sight import Sent, Sight
 from tests.fuzz.world import ME, World
@@ -51,8 +51,8 @@ def test_the_gateway_alone_keeps_the_hard_envelope(seed: int, capsys: pytest.Cap
     assert tally.orders.total() > 100
 
 
-def test_risk_alone_keeps_the_whole_envelope(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
-    tally = play(seed, 0, 40, gateway=OpenDoor)
+def test_risk_alone_keeps_the_envelope_of_all_that_opens(seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+    tally = play(seed, 0, 40, judge=breaches_of_opening, gateway=OpenDoor)
 
     told(tally, capsys, f"seed {seed}, the gateway refuses nothing")
     assert tally.faults == []
