@@ -18,14 +18,25 @@ class Clock(Protocol):
 
 
 class LiveClock:
-    """The wall clock of this machine, held back when it is set to an earlier time."""
+    """The wall clock of this machine; while that is behind a time told before, time passes by the monotonic clock.
 
-    def __init__(self) -> None:
-        self._latest_ms = 0
+    ``not_before_ms`` is a time told by an earlier run.
+    """
+
+    def __init__(self, not_before_ms: int = 0) -> None:
+        self._latest_ms = not_before_ms
+        self._told_ns = time.monotonic_ns()
 
     def now_ms(self) -> int:
-        """Milliseconds since 1970, UTC; a step backwards of the wall clock shows as standing still."""
-        self._latest_ms = max(self._latest_ms, time.time_ns() // 1_000_000)
+        """Milliseconds since 1970, UTC; a wall clock that is set back neither stops time nor turns it back."""
+        wall_ms, monotonic_ns = time.time_ns() // 1_000_000, time.monotonic_ns()
+        if wall_ms >= self._latest_ms:
+            self._latest_ms, self._told_ns = wall_ms, monotonic_ns
+            return wall_ms
+        passed_ms = (monotonic_ns - self._told_ns) // 1_000_000
+        if passed_ms > 0:
+            self._latest_ms += passed_ms
+            self._told_ns += passed_ms * 1_000_000
         return self._latest_ms
 
     async def sleep_until(self, instant_ms: int) -> None:
@@ -65,7 +76,7 @@ class PlayedClock:
         """The instant the driver set, afterwards the wall clock's; ms UTC, never decreases."""
         if self._live is None:
             return self._played.now_ms()
-        return max(self._live.now_ms(), self._played.now_ms())
+        return self._live.now_ms()
 
     def set(self, now_ms: int) -> None:
         """Move forward while history is played."""
@@ -74,7 +85,7 @@ class PlayedClock:
 
     def go_live(self) -> None:
         """History is over: from here on it is the wall clock."""
-        self._live = LiveClock()
+        self._live = LiveClock(self._played.now_ms())
 
     async def sleep_until(self, instant_ms: int) -> None:
         """Wait for the wall clock; while history is played, move to the instant."""

@@ -121,7 +121,7 @@ def _ended(account: AccountState, intent: OpenIntent, filled: Decimal) -> None:
     intent.reported = True
     intent.unresolved = False
     intent.expected = filled
-    if intent.filled >= filled:
+    if intent.filled >= filled or type(intent.envelope.action) is not Order:
         del account.intents[intent.client_order_id]
         if filled == 0:
             account.origins.pop(intent.client_order_id, None)

@@ -12,6 +12,7 @@ from engine.model.order import Order
 from engine.model.position import ZERO
 
 BASIS_POINT = Decimal("0.0001")
+LEAST, MOST = Decimal("1E-12"), Decimal("1E15")  # no price and no size lies outside; arithmetic with what does fails
 
 
 def propose(decisions: Sequence[Decision], context: Context, desk: Desk) -> tuple[list[Proposal], list[Denied]]:
@@ -47,6 +48,8 @@ def _sized(decision: Decision, context: Context, desk: Desk, busy: object) -> Pr
         return _no(decision, "symbol_allowed", f"{coin} is not an instrument of this venue")
     if mark is None:
         return _no(decision, "snapshot_fresh", f"{coin} has no price")
+    if not (mark.is_finite() and LEAST <= mark <= MOST):
+        return _no(decision, "snapshot_fresh", f"{coin} has a price of {mark}")
     if busy and coin in busy:  # type: ignore[operator]
         return _no(decision, "order_under_way", f"an earlier order on {coin} has not ended yet")
     position = context.account.positions.get(coin)
@@ -55,7 +58,7 @@ def _sized(decision: Decision, context: Context, desk: Desk, busy: object) -> Pr
     if type(signed) is str:
         return _no(decision, "size", signed)
     assert isinstance(signed, Decimal)
-    if not signed.is_finite():
+    if not (signed.is_finite() and abs(signed) <= MOST):
         return _no(decision, "size", f"the size is {signed}")
     quantity = round_quantity_down(abs(signed), instrument)
     if not quantity:
@@ -106,12 +109,13 @@ def _wanted(decision: Decision, held: Decimal, mark: Decimal) -> Decimal | str:
 
 
 def _limit_price(decision: Decision, desk: Desk, mark: Decimal, buys: bool, instrument: Instrument) -> Decimal:
-    """The worst price: the mark moved by the allowed slippage, or the decider's own limit for limit styles."""
-    if desk.order_style == "market_ioc" or decision.entry_price is None or decision.entry_price <= 0:
+    """The worst price: the mark moved by the allowed slippage, or for limit styles the entry that is wished for."""
+    wished = decision.entry_price if decision.opens else None  # no entry tells at what price to close
+    if desk.order_style == "market_ioc" or wished is None or wished <= 0:
         offset = mark * (desk.slippage_bps * BASIS_POINT) if desk.order_style == "market_ioc" else ZERO
         price = mark + offset if buys else mark - offset
     else:
-        price = decision.entry_price
+        price = wished
     return round_price(price, instrument, "down" if buys else "up")
 
 

@@ -75,7 +75,7 @@ async def reconcile(gateway: Gateway, recorder: Recorder) -> tuple[VenueAccount,
     drifts: list[Drift] = []
     for _ in range(2):
         await gateway.collect()
-        venue = await gateway.exchange.account()
+        venue = await gateway.statement()
         if any(intent.unresolved or intent.expected is not None for intent in state.intents.values()):
             return venue, []
         drifts = compare(state.book, venue)

@@ -2,6 +2,7 @@
 
 import structlog
 
+from engine.manager.border import believed
 from engine.manager.gateway import Gateway
 from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Reported
@@ -65,7 +66,8 @@ async def _evidence(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, 
     assert isinstance(action, Order)
     if intent.expected is not None:
         return None  # its end is known; only its fills are late
-    report = await gateway.exchange.find(action.client_order_id)
+    told = await gateway.exchange.find(action.client_order_id)
+    report = None if told is None else believed(told, action)
     if report is not None and not isinstance(report, Unresolved):
         resting = isinstance(report, Accepted) and report.resting
         if resting and intent.reported and not intent.unresolved:

@@ -34,7 +34,7 @@ class SimLog:
         self._compact_after = compact_after
         self._encoder = msgspec.json.Encoder()
         self._lines = 0
-        self._broken = False
+        self._broken = ""
         self._unsynced = False
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -126,11 +126,11 @@ class SimLog:
     def _guarded(self, step: Callable[[], object]) -> None:
         """Do one step on disk. After a failure nobody knows what the disk holds, so only a restart may go on."""
         if self._broken:
-            raise SimLogFault(f"{self._changes}: an earlier write failed; restart to read what is on disk")
+            raise SimLogFault(f"{self._changes}: an earlier write failed ({self._broken}); only a restart helps")
         try:
             step()
         except OSError as error:
-            self._broken = True
+            self._broken = error.strerror or str(error)
             raise SimLogFault(f"{self._changes}: cannot be written: {error.strerror}") from error
 
 
