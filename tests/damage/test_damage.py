@@ -75,7 +75,7 @@ def a_flipped_bit(arena: Path) -> str:
 
 def a_flipped_bit_in_the_middle_of_the_journal(arena: Path) -> str:
     plain = unpacked(segments(arena)[1])
-    edit(plain, lambda lines: [*lines[:6], flipped(lines[6], 300), *lines[7:]])
+    edit(plain, lambda lines: [*lines[:6], flipped(lines[6], len(lines[6]) // 2), *lines[7:]])
     return f"{plain.name} line 7"
 
 
