@@ -11,8 +11,9 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.simulation.crashes import SCENARIOS, every_effect
+from engine.simulation.outcome import Outcome
 from engine.simulation.shrink import Story, decoded, encoded, replay_story, shrink, told
-from engine.simulation.universe import Outcome, simulate_seed
+from engine.simulation.universe import simulate_seed
 
 CHUNK = 4  # seeds that one worker takes at a time
 

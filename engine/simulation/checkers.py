@@ -23,6 +23,7 @@ from engine.simulation.witness import Witness
 
 Found = Callable[[str, str], None]
 UNPROTECTED_MS = 60_000  # a stop may be passed so long before it counts as not watched
+CLOSING_MS = 240_000  # a trader that is stopped may need so many attempts to get out
 OPENING_MS = 5_000  # after its instant a slot may be opened so late
 SKEW_MS = 20_000  # between the engine's clock and the venue's
 LATE_MS = 300_000  # a slot that was opened so shortly before the end may be open still
@@ -149,9 +150,11 @@ class StopWatch:
             if busy or venue.outages_lately(now_ms, UNPROTECTED_MS):
                 continue
             holds = bool(account.book.traders[TraderId(trader.name)].positions)
+            if now_ms - venue.refused_ms.get(trader.name, 0) < UNPROTECTED_MS:
+                continue  # it tries, and the venue will not
             if known.standing.status == "stopped" and holds and not self._halted(now_ms):
                 started_ms = self._since[trader.name, ""] = since.get((trader.name, ""), now_ms)
-                if now_ms - started_ms > UNPROTECTED_MS:
+                if now_ms - started_ms > CLOSING_MS:
                     self._found("P11", f"{trader.name} is stopped ({known.standing.reason}) and holds something")
             for coin, plan in known.plans.items():
                 position = account.book.traders[TraderId(trader.name)].positions.get(coin)
@@ -194,7 +197,8 @@ def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) ->
         if standing.status == "running" and not skewed and decided_ms < now_ms - 2 * trader.interval_ms - 70_000:
             found("P15", f"{trader.name} runs and has not decided since {decided_ms}, it is {now_ms}")
         ledger = process.state.ledger(trader.name)
-        if standing.status == "stopped" and ledger.positions:
+        refused_ms = process.site.venues[trader.account].refused_ms.get(trader.name, 0)
+        if standing.status == "stopped" and ledger.positions and true_ms - refused_ms > UNPROTECTED_MS:
             found("P11", f"{trader.name} is stopped and holds {sorted(ledger.positions)}")
     for failure in process.reader.failures:
         found("P20", failure)

@@ -58,7 +58,7 @@ class ProcessClock:
     def __init__(self, machine: MachineClock, loop: ProcessLoop, floor_ms: int) -> None:
         self._machine = machine
         self._loop = loop
-        self._latest_ms = floor_ms
+        self._latest_ms = max(floor_ms, machine.wall_ms())
         self._read_ms = machine.true_ms()
 
     def now_ms(self) -> int:

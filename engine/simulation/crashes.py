@@ -6,8 +6,9 @@ from decimal import Decimal
 from msgspec.structs import replace
 
 from engine.executor.limits import AccountLimits, Limits
+from engine.simulation.outcome import Outcome
 from engine.simulation.plan import Plan, TraderPlan
-from engine.simulation.universe import Outcome, Universe
+from engine.simulation.universe import Universe
 from engine.simulation.venue import VenueTerms
 
 DISTANCES = (1, 2, 3, 7, 20)

@@ -17,6 +17,7 @@ HIGHEST: Mapping[str, float] = {
     "request_repeated": 0.10,
     "order_rejected": 0.08,
     "told_late": 0.8,
+    "told_late_in_doubt": 1.0,
     "status_late": 0.5,
     "status_never": 0.1,
     "fills_late": 0.5,

@@ -140,14 +140,18 @@ class Link:
         arrives_ms = latency_ms
         if faults.fires("accept_delayed", now_ms, name):
             arrives_ms += 1_000 + 59_000 * self._random.random()
+        error = venue.in_outage("trade_error") or faults.fires("error_after_accept", now_ms, name)
+        lost = faults.fires("reply_lost", now_ms, name)
+        if (error or lost or arrives_ms > TIMEOUT_MS) and faults.fires("told_late_in_doubt", now_ms, name):
+            venue.tell_late(name)
         reply = self._loop.create_future()
         self._loop.timeline.later(arrives_ms, self._deliver, envelope, refusal, reply)
         if faults.fires("request_repeated", now_ms, name):
             self._loop.timeline.later(arrives_ms + 5_000 * self._random.random(), self._deliver, envelope, "", None)
-        if venue.in_outage("trade_error") or faults.fires("error_after_accept", now_ms, name):
+        if error:
             await self._loop.sleep_ms(min(TIMEOUT_MS, arrives_ms + latency_ms))
             return Unresolved(detail="502")
-        if faults.fires("reply_lost", now_ms, name):
+        if lost:
             await self._loop.sleep_ms(TIMEOUT_MS)
             return Unresolved(detail="no answer")
         timer = self._loop.call_later(TIMEOUT_MS / 1000, _settle, reply, Unresolved(detail="no answer"))

@@ -116,11 +116,12 @@ class Timeline:
 
     def _step(self, until_us: int) -> bool:
         if not self._ready:
-            self._spinning = 0
             if not self._timers:
                 raise Stuck("deadlock: nothing is ready and no timer runs")
             if self._timers[0][0] > until_us:
                 return False
+            if self._timers[0][0] > self.now_us:
+                self._spinning = 0
             self.now_us = self._timers[0][0]
             while self._timers and self._timers[0][0] <= self.now_us:
                 self._ready.append(heapq.heappop(self._timers)[2])

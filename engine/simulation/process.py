@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
-from msgspec import Struct
 
 from engine.journal.chain import BODY_KIND, Frame
 from engine.journal.disk import publish
@@ -15,11 +14,10 @@ from engine.journal.inline import InlineJournal
 from engine.journal.reader import read
 from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
-from engine.manager.control import Answer, Command
 from engine.manager.desk import Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
-from engine.manager.halt import Halt, KillSwitch, Mode, stronger
+from engine.manager.halt import KillSwitch
 from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler
@@ -27,75 +25,19 @@ from engine.manager.startup import announce, close_left_open, recover
 from engine.manager.state import State
 from engine.model.ids import AccountId, TraderId
 from engine.simulation.churner import Churner
-from engine.simulation.clock import MachineClock, ProcessClock
-from engine.simulation.disk import ProcessDisk, SimDisk
-from engine.simulation.faults import Faults
+from engine.simulation.clock import ProcessClock
+from engine.simulation.disk import ProcessDisk
 from engine.simulation.journal import FOLDER, SEGMENT_BYTES, SuspendingJournal
 from engine.simulation.link import Link
 from engine.simulation.loop import ProcessLoop
-from engine.simulation.market import INSTRUMENTS, Walk, Window
+from engine.simulation.market import INSTRUMENTS, Window
 from engine.simulation.model import PROMPTS, Corpus
 from engine.simulation.plan import Plan, TraderPlan
-from engine.simulation.venue import Venue
+from engine.simulation.site import Site
 
 DEPLOYMENT = "simulation"
 MANIFEST = Path("published") / "manifest.json"
 PUBLISH_MS = 60_000
-
-
-class Switch:
-    """A kill switch that outlives every process; ``since_ms`` is when (virtual time) the halt in force was tripped."""
-
-    def __init__(self, now_ms: Callable[[], int]) -> None:
-        self.halt: Halt | None = None
-        self.since_ms = 0
-        self._now_ms = now_ms
-
-    def read(self) -> Halt | None:
-        """The halt in force."""
-        return self.halt
-
-    def trip(self, mode: Mode, reason: str, by: str, now_ms: int) -> Halt:
-        """Put a halt in force; a stronger one stays."""
-        if self.halt is None:
-            self.since_ms = self._now_ms()
-        self.halt = stronger(self.halt, Halt(mode=mode, reason=reason, by=by, since_ms=now_ms))
-        return self.halt
-
-    def lift(self) -> None:
-        """End the halt."""
-        self.halt = None
-
-
-class Mailbox:
-    """Where the operator leaves commands and finds answers."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Command] = []
-        self.answers: dict[str, Answer] = {}
-
-    def take(self) -> list[Command | Answer]:
-        """The waiting requests."""
-        found: list[Command | Answer] = list(self.waiting)
-        self.waiting.clear()
-        return found
-
-    def answer(self, answer: Answer) -> None:
-        """Answer one."""
-        self.answers[answer.request] = answer
-
-
-class Site(Struct, kw_only=True):
-    """What outlives a process: the machine, the disk, the venues, the market, the operator's mailbox and switch."""
-
-    plan: Plan
-    machine: MachineClock
-    disk: SimDisk
-    walk: Walk
-    venues: dict[str, Venue]
-    faults: Faults
-    switch: Switch
-    mailbox: Mailbox
 
 
 class Gate(Protocol):

@@ -6,7 +6,8 @@ import msgspec
 from msgspec import Struct
 
 from engine.simulation.faults import Key
-from engine.simulation.universe import Outcome, simulate_seed
+from engine.simulation.outcome import Outcome
+from engine.simulation.universe import simulate_seed
 
 RUNS = 300
 

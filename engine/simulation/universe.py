@@ -7,7 +7,6 @@ from hashlib import blake2b
 from typing import Any
 
 import structlog
-from msgspec import Struct
 
 from engine.journal.errors import JournalBroken, JournalLocked
 from engine.manager.resolve import CONSUMED_GRACE_MS
@@ -16,12 +15,14 @@ from engine.model.order import Envelope
 from engine.simulation.checkers import Checker, StopWatch, check_fold, check_journal, check_recovered
 from engine.simulation.clock import MachineClock
 from engine.simulation.disk import ProcessDisk, SimDisk
-from engine.simulation.faults import Faults, Fired, Key
+from engine.simulation.faults import Faults, Key
 from engine.simulation.loop import Dead, Over, Stuck, Timeline
 from engine.simulation.market import Walk
 from engine.simulation.operator import Operator, opens
+from engine.simulation.outcome import Outcome, Violation
 from engine.simulation.plan import HEAL_MS, ORIGIN_MS, Plan, drawn_plan
-from engine.simulation.process import Mailbox, Process, Site, Switch
+from engine.simulation.process import Process
+from engine.simulation.site import Mailbox, Site, Switch
 from engine.simulation.venue import Mandate, Venue
 from engine.simulation.witness import Witness
 
@@ -29,42 +30,6 @@ CHECK_MS = 5_000
 MONEY_MS = 60_000
 RESTARTS_MS = (200, 3_000, 31_000, 120_000)
 EXPECTED_ENDS = (JournalBroken, OSError)
-
-
-class Violation(Struct, frozen=True, kw_only=True):
-    """A promise that was broken: which, how, and when, in ms of virtual time."""
-
-    promise: str
-    detail: str
-    at_ms: int
-
-
-class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of a universe. The counts tell a safe run from one in which nothing happened."""
-
-    seed: int
-    minutes: int
-    violation: Violation | None
-    trace: str
-    fired: tuple[Fired, ...]
-    effects: int
-    steps: int
-    starts: int
-    crashes: int
-    orders: int
-    rejected: int
-    fills: int
-    ambiguous: int
-    slots: int
-    story: tuple[tuple[int, str], ...]
-
-    @property
-    def faults(self) -> dict[str, int]:
-        """How often each kind of fault happened."""
-        counts: dict[str, int] = {}
-        for fired in self.fired:
-            counts[fired.kind] = counts.get(fired.kind, 0) + 1
-        return dict(sorted(counts.items()))
 
 
 def simulate_seed(seed: int, minutes: int = 120, keep: Collection[Key] | None = None) -> Outcome:
@@ -120,6 +85,7 @@ class Universe:
         self._stops = StopWatch(plan, self.walk, self.found)
         self._ambiguous = 0
         self._stopping = False
+        self._seconds: list[Process] = []
         self._restarts = self.faults.random("restarts")
 
     def run(self) -> Outcome:
@@ -132,7 +98,7 @@ class Universe:
             except Over:
                 self.tell("nothing more is looked at")
             finally:
-                self._end_process()
+                self._end_processes()
         return self._outcome()
 
     def _run(self) -> None:
@@ -210,6 +176,7 @@ class Universe:
         if self.process is None or not self.process.alive:
             return
         second = Process(1_000 + self.starts, self.site, self.gate, self._second_ended)
+        self._seconds.append(second)
         second.start()
 
     def _second_ended(self, second: Process, fault: BaseException | None) -> None:
@@ -262,12 +229,12 @@ class Universe:
         process.links.clear()
         self.disk.release(process.number)
 
-    def _end_process(self) -> None:
-        process = self.process
-        if process is not None and process.alive:
-            process.loop.kill()
-            process.loop.bury()
-            self._let_go(process)
+    def _end_processes(self) -> None:
+        for process in (*self._seconds, *([] if self.process is None else [self.process])):
+            if process.alive:
+                process.loop.kill()
+                process.loop.bury()
+                self._let_go(process)
 
     # What is looked at
 

@@ -86,6 +86,7 @@ class Venue:
         self.fills: list[Shown] = []
         self.orders = 0
         self.rejected = 0
+        self.refused_ms: dict[str, int] = {}  # by trader: when an order was turned down last
         self.outages: list[tuple[str, int, int]] = []
         self.sim = SimExchange(
             account,
@@ -113,6 +114,7 @@ class Venue:
         self._executed: dict[tuple[str, str, str, str], dict[int, None]] = {}
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._harvested: dict[str, None] = {}
+        self._told_late: dict[str, None] = {}
         self._latest_ms = 0
         self._repeats = 0
 
@@ -139,7 +141,10 @@ class Venue:
             self.sim.refuse_next(refusal, "simulated")
         self.orders += 1
         report = answered(self.sim.submit(envelope))
-        self.rejected += isinstance(report, Rejected)
+        promise = self._witness.promises.get(name)
+        if isinstance(report, Rejected) and promise is not None:
+            self.rejected += 1
+            self.refused_ms[promise.trader] = self.machine.true_ms()
         self.harvest()
         return report
 
@@ -186,6 +191,10 @@ class Venue:
             self._judge(fill)
             late_ms = self._fills_ms.get(fill.client_order_id or "", 0)
             self.fills.append(Shown(fill=fill, visible_ms=now_ms + late_ms))
+
+    def tell_late(self, name: str) -> None:
+        """Have status and fills of an order that is still to come told late."""
+        self._told_late[name] = None
 
     def in_outage(self, kind: str) -> bool:
         """Whether a window of this kind is open."""
@@ -248,7 +257,7 @@ class Venue:
         now_ms, timeline_ms = self.machine.true_ms(), self.machine.timeline.now_ms
         lags = self._faults.random("lags")
         status_ms, fills_ms = (int(self.terms.longest_lag_ms * (0.2 + 0.8 * lags.random())) for _ in range(2))
-        both = self._faults.fires("told_late", timeline_ms, name)
+        both = self._faults.fires("told_late", timeline_ms, name) or name in self._told_late
         late_status = self._faults.fires("status_late", timeline_ms, name) or both
         late_fills = self._faults.fires("fills_late", timeline_ms, name) or both
         never = self._faults.fires("status_never", timeline_ms, name)

@@ -15,7 +15,7 @@ from engine.simulation.universe import simulate_seed
 from tests.simulation.mutants import MUTANTS
 
 TABLE = Path(__file__).with_name("mutants.json")
-ENOUGH = 12  # seeds that show a mutant: more are not looked for
+ENOUGH = 8  # seeds that show a mutant: more are not looked for
 KEPT = 3
 
 

@@ -15,7 +15,7 @@ def lagging(seed: int, *, fence: bool) -> Plan:
     plan = drawn_plan(seed, 40)
     terms = VenueTerms(bounded=True, fence=fence, longest_lag_ms=LAG_MS)
     rates = {"told_late": 0.7, "reply_lost": 0.3, "fills_repeated": 0.1}
-    return replace(plan, accounts={name: terms for name in plan.accounts}, rates=rates)
+    return replace(plan, accounts=dict.fromkeys(plan.accounts, terms), rates=rates)
 
 
 def test_time_alone_is_no_evidence_where_the_venue_tells_later_than_the_grace() -> None:

@@ -12,7 +12,9 @@ def test_killed_at_any_effect_the_next_start_continues_correctly(name: str) -> N
     plan = SCENARIOS[name]
     outcomes = list(every_effect(plan))
 
-    broken = [f"killed at {crashes}: {outcome.violation}" for crashes, outcome in outcomes if outcome.violation is not None]
+    broken = [
+        f"killed at {crashes}: {outcome.violation}" for crashes, outcome in outcomes if outcome.violation is not None
+    ]
     assert broken == []
     assert len(outcomes) == 2 * effects_of(plan) >= 2 * LEAST_EFFECTS
     assert all(outcome.starts > 1 for _, outcome in outcomes)

@@ -35,6 +35,7 @@ def test_an_hour_of_sleep_takes_an_hour_of_virtual_time_and_none_of_ours() -> No
         woke.append(timeline.now_ms)
 
     task = started(loop, sleeper())
+    timeline.later(3_700_000, lambda: None)
     timeline.run_until(3_600_001)
 
     assert woke == [3_600_000]

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from engine.simulation.faults import HIGHEST
+from engine.simulation.outcome import Outcome
 from engine.simulation.plan import drawn_plan
 from engine.simulation.shrink import decoded, replay_story, told
-from engine.simulation.universe import Outcome, Universe, simulate_seed
+from engine.simulation.universe import Universe, simulate_seed
 
 ROOT = Path(__file__).parents[2]
 STORIES = sorted((Path(__file__).parent / "seeds").glob("*.json"))
