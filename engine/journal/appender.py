@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
 from msgspec import Struct
@@ -40,18 +41,15 @@ def open_appender(
         lock = fs.lock(folder / LOCK)
     except BlockingIOError as error:
         raise JournalLocked(f"{folder}: another writer holds {LOCK}; one engine writes a journal at a time") from error
-    handle = None
-    try:
+    with ExitStack() as unless_opened:
+        unless_opened.callback(fs.close, lock)
         recovery, tail = recover(fs, folder, anchors, checkpoint)
         handle = fs.append(plain_path(folder, tail.segment))
+        unless_opened.callback(fs.close, handle)
         # What a killed process wrote may be visible and not yet durable. Heads are durable: make them so.
         fs.fdatasync(handle)
         fs.fsync_dir(plain_path(folder, tail.segment).parent)
-    except BaseException:
-        if handle is not None:
-            fs.close(handle)
-        fs.close(lock)
-        raise
+        unless_opened.pop_all()
     appender = Appender(fs, folder, lock, handle, tail.segment, tail.size, segment_bytes, closed)
     for number in tail.unpacked:
         closed(number)
