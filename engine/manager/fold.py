@@ -288,6 +288,8 @@ def _incident(state: State, record: r.Incident, ts: int, who: TraderId) -> None:
 def _control(state: State, record: r.Control, ts: int, who: TraderId | None) -> None:
     if who is None:
         state.halted = record.mode if record.command == "halt" else ""
+        for account in state.accounts.values():
+            account.alarms_heeded = account.alarms
         return
     standing = state.traders[who].standing
     standing.reason = record.reason

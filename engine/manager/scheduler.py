@@ -63,7 +63,6 @@ class Scheduler:
         self._publish = publish
         self._update_ms = update_ms
         self._allocations = allocations
-        self._alarms = {account: found.alarms for account, found in arena.state.accounts.items()}
         self._busy: set[TraderId] = set()
         self._cycles: set[asyncio.Task[None]] = set()
         self._changed = asyncio.Event()
@@ -160,12 +159,12 @@ class Scheduler:
         """Say when a halt begins or ends, and close what it wants closed; incidents nobody caused trip it, too."""
         recorder = self.arena.recorder
         state = self.arena.state
-        if state.accounts[account].alarms > self._alarms.get(account, 0):
-            self._alarms[account] = state.accounts[account].alarms
+        alarmed = state.accounts[account].alarms > state.accounts[account].alarms_heeded  # also by what recovery found
+        if alarmed and self._switch.read() is None:
             self._switch.trip("no_opens", f"{account}: a critical incident", "engine", recorder.clock.now_ms())
         halt = self._switch.read()
         mode = "" if halt is None else halt.mode
-        if mode != state.halted:
+        if mode != state.halted or (alarmed and halt is not None):
             if halt is None:
                 recorder.say(Control(command="lift", reason="the switch is open again", by="operator"))
             else:

@@ -57,6 +57,7 @@ class AccountState(Struct, kw_only=True):
     funded_ms: dict[str, int] = {}
     incidents: int = 0
     alarms: int = 0
+    alarms_heeded: int = 0  # those before the last halt, or before it was lifted
     rebalanced_ms: int = 0
 
 

@@ -114,6 +114,7 @@ class Venue:
         self._executed: dict[tuple[str, str, str, str], dict[int, None]] = {}
         self._positions: dict[tuple[str, str], Decimal] = {}
         self._harvested: dict[str, None] = {}
+        self._liquidated = False  # then nobody but the book knows who holds what
         self._told_late: dict[str, None] = {}
         self._latest_ms = 0
         self._repeats = 0
@@ -212,6 +213,7 @@ class Venue:
             self._found("P3", f"nonce {envelope.nonce} arrived before its intent was durable: {envelope.action}")
 
     def _judge(self, fill: Fill) -> None:
+        self._liquidated = self._liquidated or fill.liquidation
         if fill.client_order_id is None:
             return
         promise = self._witness.promises.get(fill.client_order_id)
@@ -231,6 +233,8 @@ class Venue:
         after = self._positions[place] = before + fill.signed_quantity
         if mandate is None or fill.coin not in mandate.coins:
             self._found("P10", f"{promise.trader} may not trade {fill.coin}")
+        elif self._liquidated:
+            return
         elif abs(after) > abs(before) and abs(after) * fill.price > mandate.max_position_usd * SLACK:
             worth = abs(after) * fill.price
             cap = mandate.max_position_usd
