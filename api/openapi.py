@@ -14,7 +14,7 @@ _SUMMARIES: Final = {
     "account-totals": "Equity, profit and open positions of each trader, hour by hour.",
     "trades": "All completed trades.",
     "leaderboard": "The ranking of the traders.",
-    "analytics": "Six tables of statistics for each trader.",
+    "analytics": "Tables of statistics for each trader.",
     "conversations": "The newest conversations with each model.",
     "positions": "The open positions of each trader.",
     "since-inception-values": "When each trader started, and with what net asset value.",
@@ -52,7 +52,7 @@ def openapi_document() -> dict[str, Any]:
     one_model = _document("analytics", DOCUMENT_TYPES["analytics"])
     one_model |= {
         "operationId": "model-analytics",
-        "summary": "The six tables of one trader, as a list of one.",
+        "summary": "The tables of one trader, as a list of one.",
         "parameters": [_MODEL_ID],
     }
     paths["/api/analytics/{modelId}"] = {"get": one_model}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import checks
+from benchmarks import asking, checks
 from benchmarks.arena import Outcome, play
 from benchmarks.page import page
 from benchmarks.peer import play_peer
@@ -52,6 +52,7 @@ def main() -> int:
         *checks.of_equality(every_bar, at_points, "the full tape"),
         *checks.of_exits_and_funding(),
         *checks.of_defects(),
+        asking.check(),
     ]
     for check in done:
         _tell(f"{'ok  ' if check.holds else '-   ' if check.holds is None else 'FAIL'} {check.name}: {check.found}")

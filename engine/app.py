@@ -8,25 +8,38 @@ from pathlib import Path
 from msgspec import Struct
 
 from engine.clock import Clock
-from engine.config import AccountSettings, Settings, TraderSettings
+from engine.config import AccountSettings, Settings, TraderSettings, secrets_in
+from engine.config.allowance import allowance_of
+from engine.config.endpoints import model_terms
 from engine.config.exchange import SimExchange as SimSettingsFile
+from engine.config.library import library_of
+from engine.config.llm import OpenAiModel as OpenAiEntry
 from engine.config.llm import RecordedModel as RecordedEntry
 from engine.config.llm import ScriptedModel as ScriptedEntry
 from engine.config.market import HistoryMarket as HistoryEntry
 from engine.config.market import SyntheticMarket as SyntheticEntry
+from engine.config.settings import SelectorSettings
 from engine.exchange.sim.exchange import SimExchange
 from engine.exchange.sim.settings import SimSettings
 from engine.executor import risk
+from engine.executor.contract import decision_schema
 from engine.executor.ports import ChatModel, Strategy
-from engine.executor.prompt import PromptSet, Template, prompt_columns
+from engine.executor.prompt import prompt_columns
+from engine.executor.prompt_files import PromptFiles
+from engine.executor.selector.reply import weights_schema
+from engine.executor.selector.selector import Selector
 from engine.executor.strategies import build
+from engine.llm.cache import Cached, ReplyCache
 from engine.llm.concurrency import Limited
-from engine.llm.deadline import Bounded
-from engine.llm.recorded import RecordedModel
+from engine.llm.deadline import Bounded, Late
+from engine.llm.models import Models
+from engine.llm.recorded import Paced, RecordedModel, Recording
 from engine.llm.scripted import ScriptedModel
+from engine.llm.structured import Schema
 from engine.llm.transcript import Transcribed
 from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
+from engine.manager.budget import set_aside
 from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
@@ -50,6 +63,7 @@ class Assembly(Struct, kw_only=True):
     arena: Arena
     markets: dict[str, Market]
     venues: dict[AccountId, SimExchange]
+    models: Models
 
 
 def open_market(settings: Settings, name: str) -> Market:
@@ -92,6 +106,21 @@ def assemble(
     feeds: dict[AccountId, Feed] = {}
     gateways: dict[AccountId, Gateway] = {}
     desks: list[Desk] = []
+
+    def has_room(trader: str, usd: Decimal) -> bool:
+        return set_aside(recorder.state, TraderId(trader), usd)
+
+    models = Models(model_terms(settings.llm), has_room, secrets_in(settings))
+    kept = settings.llm.cache
+    cache = ReplyCache(ttl_ms=kept.ttl_ms, max_entries=kept.max_entries, now_ms=clock.now_ms) if kept.ttl_ms else None
+
+    def surrounded(model: ChatModel) -> ChatModel:
+        if isinstance(model, RecordedModel):  # it calls nobody: there is nothing to spare and nothing to record
+            return bounded(model)
+        asked = model if cache is None else Cached(model, cache)
+        folder = settings.llm.record_folder
+        return bounded(asked if folder is None else Recording(asked, folder, clock.now_ms))
+
     for account in settings.accounts:
         market = opened[account.market]
         venue = open_venue(account, market, clock, state_folder)
@@ -108,19 +137,26 @@ def assemble(
         )
         venues[account.id], feeds[account.id], gateways[account.id] = venue, feed, gateway
         desks += [
-            _desk(settings, account, trader, market, feed, gateway, venue.instruments, bounded) for trader in traders
+            _desk(settings, account, trader, market, feed, gateway, venue.instruments, models, surrounded)
+            for trader in traders
         ]
     arena = Arena(recorder, desks, gateways, feeds, settings.root.arena.deployment)
-    return Assembly(arena=arena, markets=opened, venues=venues)
+    return Assembly(arena=arena, markets=opened, venues=venues, models=models)
 
 
-def in_real_time(settings: Settings, real: Callable[[], bool]) -> Callable[[ChatModel], ChatModel]:
-    """What surrounds every model while time is real: a deadline, so many at a time, and a transcript if asked for."""
+def in_real_time(
+    settings: Settings, real: Callable[[], bool], late: Late | None = None
+) -> Callable[[ChatModel], ChatModel]:
+    """What surrounds every model while time is real: so many at a time, a deadline, and a transcript if asked for.
+
+    ``late`` is told of answers that come after the deadline. Recorded models take the time that they took once.
+    """
     places = asyncio.Semaphore(settings.executor.max_concurrent_decisions)
 
     def surrounded(model: ChatModel) -> ChatModel:
-        heard = Transcribed(model, real) if settings.root.logging.verbose_llm else model
-        return Bounded(Limited(heard, places, real), real)
+        paced = Paced(model, real) if isinstance(model, RecordedModel) else model
+        heard = Transcribed(paced, real) if settings.root.logging.verbose_llm else paced
+        return Limited(Bounded(heard, real, late_wait_ms=settings.llm.late_wait_ms, late=late), places, real)
 
     return surrounded
 
@@ -164,7 +200,7 @@ def terms_of(settings: Settings) -> tuple[TraderTerms, ...]:
             name=trader.name,
             account=trader.account,
             kind=trader.kind,
-            decider=trader.model or (trader.strategy.name if trader.strategy is not None else ""),
+            decider=_decider_name(trader),
             interval_ms=trader.interval_ms,
             cooldown_ms=trader.limits.cooldown_ms,
             benchmark=trader.benchmark,
@@ -204,15 +240,17 @@ def _desk(
     feed: Feed,
     gateway: Gateway,
     instruments: Mapping[str, Instrument],
+    models: Models,
     bounded: Callable[[ChatModel], ChatModel],
 ) -> Desk:
-    decider, columns = _decider(settings, trader, market, bounded)
+    coins = tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins)
+    decider, columns = _decider(settings, trader, coins, market, models, bounded)
     market.declare([*columns, *risk.columns(trader.limits)])
     return Desk(
         trader=trader.id,
         account=account.id,
         interval_ms=trader.interval_ms,
-        coins=tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins),
+        coins=coins,
         decider=decider,
         limits=trader.limits,
         account_limits=account.limits,
@@ -229,35 +267,61 @@ def _desk(
 
 
 def _decider(
-    settings: Settings, trader: TraderSettings, market: MarketProvider, bounded: Callable[[ChatModel], ChatModel]
+    settings: Settings,
+    trader: TraderSettings,
+    coins: Sequence[str],
+    market: MarketProvider,
+    models: Models,
+    bounded: Callable[[ChatModel], ChatModel],
 ) -> tuple[Decider, Sequence[Column]]:
     if trader.strategy is not None:
         strategy: Strategy = build(trader.strategy.name, trader.strategy.settings, seed=trader.strategy.seed)
         return strategy, strategy.columns
+    selector = None if trader.selector is None else _selector(trader.selector)
+    if selector is not None and trader.model is None:
+        return selector, selector.columns
     assert trader.model is not None, f"{trader.id} passed the configuration with neither a model nor a strategy"
     assert trader.system_template is not None, f"{trader.id} has no system template"
     assert trader.user_template is not None, f"{trader.id} has no user template"
-    prompts = PromptSet(
-        system=Template.load(trader.system_template),
-        user=Template.load(trader.user_template),
-        strategy=None if trader.strategy_template is None else Template.load(trader.strategy_template),
-    )
+    schema = decision_schema(coins) if selector is None else weights_schema(selector.library.labels)
     decider = ModelDecider(
-        model=bounded(_model(settings, trader.model)),
-        prompts=prompts,
+        model=bounded(_model(settings, trader.model, models, schema)),
+        prompts=PromptFiles(trader.system_template, trader.user_template, trader.strategy_template),
         timeout_ms=trader.timeout_ms,
         series_interval_ms=trader.series_interval_ms,
         long_interval_ms=trader.long_interval_ms,
+        allowance=allowance_of(settings.llm, trader),
+        live_only=isinstance(settings.llm.models[trader.model], OpenAiEntry),
+        selector=selector,
     )
-    return decider, prompt_columns(trader.series_interval_ms, trader.long_interval_ms, market.lacks)
+    shown = prompt_columns(trader.series_interval_ms, trader.long_interval_ms, market.lacks)
+    return decider, shown if selector is None else (*shown, *selector.columns)
 
 
-def _model(settings: Settings, name: str) -> ChatModel:
+def _selector(settings: SelectorSettings) -> Selector:
+    return Selector(
+        library=library_of(settings.library),
+        top=settings.top,
+        reweigh_ms=settings.reweigh_ms,
+        least_change=settings.least_change_pct / 100,
+    )
+
+
+def _decider_name(trader: TraderSettings) -> str:
+    """The model, or else the strategy, or the library of a selector that goes by scores."""
+    if trader.model is not None:
+        return trader.model
+    if trader.strategy is not None:
+        return trader.strategy.name
+    return "" if trader.selector is None else trader.selector.library.path.stem
+
+
+def _model(settings: Settings, name: str, models: Models, schema: Schema) -> ChatModel:
     entry = settings.llm.models[name]
     match entry:
         case ScriptedEntry():
             return ScriptedModel(name, seed=entry.seed, style=entry.style)
         case RecordedEntry():
             return RecordedModel.load(name, entry.folder)
-        case _:
-            raise AssertionError(f"model {name} passed the configuration though nothing can build it")
+        case OpenAiEntry():
+            return models.model(name, schema)

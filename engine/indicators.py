@@ -144,12 +144,35 @@ def _volume_average(arrays: Arrays, period: int) -> Floats:
     return talib.SMA(arrays["volume"], period)
 
 
+def _momentum(arrays: Arrays, period: int) -> Floats:
+    """The close less the close ``period`` bars before, in the unit of the prices."""
+    return talib.MOM(arrays["close"], period)
+
+
+def _channel(field: str, extreme: Callable[[Floats, int], Floats]) -> Callable[[Arrays, int], Floats]:
+    """The extreme of the ``period`` bars before each bar, its own left out: what the bar has to leave to break out.
+
+    Source: Donchian's rule of the channel, with the channel that was known before the bar began.
+    """
+
+    def compute_channel(arrays: Arrays, period: int) -> Floats:
+        before: Floats = np.full(len(arrays[field]), np.nan)
+        before[1:] = extreme(arrays[field], period)[:-1]
+        return before
+
+    return compute_channel
+
+
 def _at_once(_: int) -> int:
     return 1
 
 
 def _own_length(period: int) -> int:
     return period
+
+
+def _one_more(period: int) -> int:
+    return period + 1
 
 
 def _exponential(period: int) -> int:
@@ -190,6 +213,13 @@ INDICATORS: Mapping[str, Indicator] = {
     "bollinger_lower": _of_close(_bollinger(2), _own_length),
     "volume_average": Indicator(
         compute=_volume_average, reads=("volume",), takes_period=True, settles_after=_own_length
+    ),
+    "momentum": _of_close(_momentum, _one_more),
+    "channel_high": Indicator(
+        compute=_channel("high", talib.MAX), reads=("high",), takes_period=True, settles_after=_one_more
+    ),
+    "channel_low": Indicator(
+        compute=_channel("low", talib.MIN), reads=("low",), takes_period=True, settles_after=_one_more
     ),
     **{name: _field(name) for name in PASSED_THROUGH},
 }

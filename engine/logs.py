@@ -19,7 +19,8 @@ _SECRET_WORDS = frozenset(
 )
 _SECRET_KEYS = frozenset(("api_key", "private_key", "signing_key", "token", "access_token", "data_source", "apikey"))
 _CONVERSATION_KEYS = frozenset(("messages", "prompt", "reply", "raw"))
-_CHATTY = ("asyncio", "httpcore", "httpx", "watchfiles")
+_CHATTY = ("asyncio", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "watchfiles")
+MODELS = "engine.llm"  # the logger of what is asked of endpoints
 
 _own_handler: logging.Handler | None = None
 
@@ -30,12 +31,13 @@ def configure(
     *,
     secrets: Iterable[str] = (),
     verbose_llm: bool = False,
+    models: Level = "debug",
     stream: TextIO | None = None,
 ) -> None:
     """Send all logs, ours and those of libraries, to ``stream`` (standard error); a second call replaces the first.
 
     ``secrets`` are masked wherever their text turns up in a line, tracebacks and encoded forms included. Prompts and
-    replies show as their length unless ``verbose_llm``.
+    replies show as their length unless ``verbose_llm``. ``models`` is the least level of what is said about endpoints.
     """
     global _own_handler
     target = sys.stderr if stream is None else stream
@@ -79,6 +81,7 @@ def configure(
     root.setLevel(level.upper())
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
+    logging.getLogger(MODELS).setLevel(max(logging.getLevelName(level.upper()), logging.getLevelName(models.upper())))
     _own_handler = handler
 
 

@@ -1,4 +1,4 @@
-"""nof1's six tables: the formulas that turn a model's trades, signals and invocations into the rows of ``analytics``.
+"""The tables of ``analytics``: nof1's six, from a model's trades, signals and invocations, and one on its citations.
 
 Each formula is written once, over summaries (count, mean, sample deviation, median, ...). ``model_analytics`` takes
 the summaries of whole lists; ``ModelStatistics`` in ``api.handoff.running`` keeps the same summaries up to date one
@@ -17,10 +17,13 @@ from msgspec import Struct
 
 from api.handoff.schema import Trade
 from api.handoff.tables import (
+    NO_USAGE,
     FeePnlMoves,
+    GroundingBreakdown,
     InvocationBreaks,
     LongsShorts,
     ModelAnalytics,
+    ModelUsage,
     OverallTrades,
     Signals,
     WinnersLosers,
@@ -55,6 +58,13 @@ class Invocation(Struct, frozen=True, kw_only=True):
     coins_watched: int
     coins_long: int = 0
     coins_short: int = 0
+
+
+class Citations(Struct, frozen=True, kw_only=True):
+    """The numbers in the words of one reply, and how many of them stood in its prompt."""
+
+    cited: int
+    grounded: int
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -261,6 +271,18 @@ def invocation_breaks(invocations: int, breaks: Summary) -> InvocationBreaks:
     )
 
 
+def grounding_breakdown(cited: int, grounded: int, shares: Summary) -> GroundingBreakdown:
+    """``shares``: grounded over cited, 0 to 1, of each reply that cited a number."""
+    return GroundingBreakdown(
+        num_replies=shares.count,
+        num_numbers_cited=cited,
+        num_numbers_grounded=grounded,
+        grounded_pct=share(grounded, cited) * 100,
+        avg_grounded_pct=shares.mean * 100,
+        min_grounded_pct=shares.smallest * 100,
+    )
+
+
 def coin_minutes(invocations: Sequence[Invocation]) -> CoinMinutes:
     """What was held is sampled at each invocation and stands for the break before it."""
     watched = long = short = 0.0
@@ -278,6 +300,8 @@ def model_analytics(
     trades: Sequence[Trade],
     signals: Iterable[Signal],
     invocations: Sequence[Invocation],
+    citations: Sequence[Citations] = (),
+    usage: ModelUsage = NO_USAGE,
 ) -> ModelAnalytics:
     """The row of one model from its whole history; ``invocations`` in the order of time, the others in any."""
     winners = [trade for trade in trades if is_winner(trade)]
@@ -317,4 +341,10 @@ def model_analytics(
         longs_shorts_breakdown_table=longs_shorts(summarise_trades(longs), summarise_trades(shorts)),
         overall_trades_overview_table=overall_trades(summarise_trades(trades), entry_leverage["all"]),
         invocation_breakdown_table=invocation_breaks(len(invocations), summarise(breaks)),
+        grounding_breakdown_table=grounding_breakdown(
+            sum(reply.cited for reply in citations),
+            sum(reply.grounded for reply in citations),
+            summarise([share(reply.grounded, reply.cited) for reply in citations if reply.cited]),
+        ),
+        model_usage_breakdown_table=usage,
     )

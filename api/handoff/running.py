@@ -10,6 +10,7 @@ from typing import Literal
 
 from api.handoff.analytics import (
     SIGNAL_GROUPS,
+    Citations,
     CoinMinutes,
     Invocation,
     Signal,
@@ -17,17 +18,19 @@ from api.handoff.analytics import (
     Summary,
     TradeSummaries,
     fee_pnl_moves,
+    grounding_breakdown,
     holding_mins,
     invocation_breaks,
     is_winner,
     longs_shorts,
     notional_usd,
     overall_trades,
+    share,
     signals_table,
     winners_losers,
 )
 from api.handoff.schema import Trade
-from api.handoff.tables import ModelAnalytics
+from api.handoff.tables import NO_USAGE, ModelAnalytics, ModelUsage
 
 
 class RunningSummary:
@@ -170,6 +173,8 @@ class ModelStatistics:
         self._invocations = 0
         self._newest_invocation: Invocation | None = None
         self._watched, self._long, self._short = RunningSummary(), RunningSummary(), RunningSummary()
+        self._cited, self._grounded = 0, 0
+        self._shares = RunningSummary()
 
     def add_trade(self, trade: Trade) -> None:
         """Trades may come in any order."""
@@ -199,7 +204,14 @@ class ModelStatistics:
         self._newest_invocation = invocation
         self._invocations += 1
 
-    def analytics(self, updated_at_s: float) -> ModelAnalytics:
+    def add_citations(self, reply: Citations) -> None:
+        """A reply that cited no number leaves everything as it is."""
+        if reply.cited:
+            self._cited += reply.cited
+            self._grounded += reply.grounded
+            self._shares.add(share(reply.grounded, reply.cited))
+
+    def analytics(self, updated_at_s: float, usage: ModelUsage = NO_USAGE) -> ModelAnalytics:
         confidence = {group: running.summary() for group, running in self._confidence.items()}
         leverage = {side: running.summary() for side, running in self._leverage.items()}
         minutes = CoinMinutes(
@@ -224,4 +236,6 @@ class ModelStatistics:
             longs_shorts_breakdown_table=longs_shorts(self._longs.summaries(), self._shorts.summaries()),
             overall_trades_overview_table=overall_trades(trades, leverage["all"]),
             invocation_breakdown_table=invocation_breaks(self._invocations, self._breaks.summary()),
+            grounding_breakdown_table=grounding_breakdown(self._cited, self._grounded, self._shares.summary()),
+            model_usage_breakdown_table=usage,
         )

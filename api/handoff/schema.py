@@ -178,7 +178,13 @@ class Trades(Wire, frozen=True, kw_only=True):
 
 
 class LeaderboardRow(Wire, frozen=True, kw_only=True):
-    """Wins and losses are sums of net profit over all completed trades; ``lose_dollars`` is negative."""
+    """Wins and losses are sums of net profit over all completed trades; ``lose_dollars`` is negative.
+
+    The last five columns are not nof1's, and left out of rows that nof1 made. Equity and return are those of trading;
+    what the language model cost is beside them, and the same two once more with it taken off, all on the scale on which
+    everybody starts with 10,000. ``stand_in`` names the model that answers in place of the trader's own at present,
+    else it is empty; ``num_swapped_replies`` counts the replies that such a one gave.
+    """
 
     id: str
     num_trades: int
@@ -189,6 +195,11 @@ class LeaderboardRow(Wire, frozen=True, kw_only=True):
     return_pct: float
     equity: float
     num_wins: int
+    model_cost_dollars: float | UnsetType = UNSET
+    equity_after_model_cost: float | UnsetType = UNSET
+    return_pct_after_model_cost: float | UnsetType = UNSET
+    num_swapped_replies: int | UnsetType = UNSET
+    stand_in: str | UnsetType = UNSET
 
 
 class Leaderboard(Wire, frozen=True, kw_only=True):

@@ -1,7 +1,9 @@
-"""nof1's six analytics tables, one struct each, and the row of one model that carries them.
+"""nof1's six analytics tables, one struct each, one of our own, and the row of one model that carries them.
 
 All values are numbers; what has no data is zero. ``api.handoff.analytics`` says by which formulas they are filled.
 """
+
+from msgspec import UNSET, UnsetType
 
 from api.handoff.wire import Wire
 
@@ -126,6 +128,45 @@ class InvocationBreaks(Wire, frozen=True, kw_only=True):
     std_invocation_break_mins: float
 
 
+class GroundingBreakdown(Wire, frozen=True, kw_only=True):
+    """Numbers that a model cited in its own words, and those of them that stood in its prompt; percentages 0..100.
+
+    Not one of nof1's tables, and missing in rows that nof1 made. ``grounded_pct`` is of all numbers,
+    ``avg_grounded_pct`` and ``min_grounded_pct`` are over the replies that cited any; ``num_replies`` counts those.
+    """
+
+    num_replies: int
+    num_numbers_cited: int
+    num_numbers_grounded: int
+    grounded_pct: float
+    avg_grounded_pct: float
+    min_grounded_pct: float
+
+
+class ModelUsage(Wire, frozen=True, kw_only=True):
+    """What a trader's language model answered and what it cost.
+
+    Not one of nof1's tables. ``total_cost_usd`` is what is paid for the calls, in dollars as they are: unlike all other
+    amounts it is not on the scale on which everybody starts with 10,000. Swapped replies are those of a stand-in;
+    unanswered calls were paid for and gave no reply.
+    """
+
+    num_replies: int = 0
+    num_late_replies: int = 0
+    num_cache_replies: int = 0
+    num_swapped_replies: int = 0
+    num_unanswered_calls: int = 0
+    total_prompt_tokens: int = 0
+    total_cached_prompt_tokens: int = 0
+    total_completion_tokens: int = 0
+    total_cost_usd: float = 0.0
+    avg_cost_per_reply_usd: float = 0.0
+    avg_latency_secs: float = 0.0
+
+
+NO_USAGE = ModelUsage()
+
+
 class ModelAnalytics(Wire, frozen=True, kw_only=True):
     id: str
     model_id: str
@@ -140,3 +181,5 @@ class ModelAnalytics(Wire, frozen=True, kw_only=True):
     longs_shorts_breakdown_table: LongsShorts
     overall_trades_overview_table: OverallTrades
     invocation_breakdown_table: InvocationBreaks
+    grounding_breakdown_table: GroundingBreakdown | UnsetType = UNSET
+    model_usage_breakdown_table: ModelUsage | UnsetType = UNSET

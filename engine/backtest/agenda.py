@@ -108,11 +108,13 @@ def agenda(
     """Who is due when. ``columns`` run over the same bars as ``open_ms``.
 
     A strategy that declares its points is asked only where it may want to act; with ``every_slot`` it is asked at every
-    slot all the same, which changes nothing but the time it takes.
+    slot all the same, which changes nothing but the time it takes. A model that is really called is never asked.
     """
     turns = {}
     for desk in desks:
         slots = open_ms % desk.interval_ms == 0
+        if isinstance(desk.decider, ModelDecider) and desk.decider.live_only:
+            slots = np.zeros_like(slots)
         points = None if every_slot else _points(slots, desk, columns)
         turns[desk.trader] = Turn(slots, desk.coins, points)
     return Agenda(open_ms, turns, mark_ms)

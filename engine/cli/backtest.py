@@ -17,7 +17,10 @@ from engine.cli.progress import Progress
 from engine.clock import SimClock
 from engine.config import Settings, redacted_text
 from engine.config.duration import parse_duration
+from engine.config.llm import OpenAiModel
+from engine.executor.prompt import PromptError
 from engine.journal.inline import BufferedJournal
+from engine.manager.arena import Arena
 from engine.manager.desk import ModelDecider
 from engine.manager.recorder import Recorder
 from engine.manager.startup import announce, recover
@@ -44,10 +47,11 @@ def run_backtest(
     """Play and report; 0 when the book agreed with the venue throughout, 1 when it did not, 2 on bad input."""
     try:
         settings = load_or_refuse(config)
+        _refuse_calls(settings)
         from_ms = None if from_text is None else instant_ms(from_text)
         to_ms = None if to_text is None else instant_ms(to_text)
-        market = _market(settings, data, from_ms, to_ms, interval, coins, allow_gaps)
-        from_ms, to_ms = _span(market, from_ms, to_ms)
+        market = market_of(settings, data, from_ms, to_ms, interval, coins, allow_gaps)
+        from_ms, to_ms = span_of(market, from_ms, to_ms)
     except Refused as refused:
         return refused.code
     except (ValueError, HistoryFault) as error:
@@ -58,6 +62,9 @@ def run_backtest(
     journal = None if journal_path is None else BufferedJournal.open(journal_path)[0]
     try:
         report, tally = play(settings, market, from_ms, to_ms, every_slot=every_slot, journal=journal)
+    except PromptError as error:
+        print(error, file=sys.stderr)
+        return 2
     finally:
         if journal is not None:
             journal.close()
@@ -90,6 +97,7 @@ def play(
     assembly = assemble(
         settings, recorder, clock=clock, markets={account.market: market for account in settings.accounts}
     )
+    _keep_prompts(assembly.arena)
     announce(assembly.arena, __version__, redacted_text(settings), terms_of(settings))
     step(recover(assembly.arena, capital_of(settings)))
     columns = [
@@ -123,6 +131,27 @@ def play(
     return report, tally
 
 
+def _refuse_calls(settings: Settings) -> None:
+    """Bars of the past are no question for a model that is really called. Raises ``ValueError``."""
+    called = [
+        f"{trader.id} asks {trader.model}"
+        for trader in settings.traders
+        if trader.model is not None and isinstance(settings.llm.models[trader.model], OpenAiModel)
+    ]
+    if called:
+        raise ValueError(
+            f"a backtest calls no model, and {', '.join(called)} of type openai; "
+            "name models of type recorded (their replies to these prompts) or scripted for them"
+        )
+
+
+def _keep_prompts(arena: Arena) -> None:
+    """One run, one text: templates that are edited meanwhile are for the next run."""
+    for desk in arena.desks.values():
+        if isinstance(desk.decider, ModelDecider):
+            desk.decider = replace(desk.decider, prompts=desk.decider.prompts.current())
+
+
 def fitted(settings: Settings, bar_ms: int) -> Settings:
     """The settings with every interval rounded up to whole bars of the recording; says where it had to."""
     traders = []
@@ -139,7 +168,7 @@ def fitted(settings: Settings, bar_ms: int) -> Settings:
     return replace(settings, traders=tuple(traders))
 
 
-def _market(
+def market_of(
     settings: Settings,
     data: Path | None,
     from_ms: int | None,
@@ -148,6 +177,7 @@ def _market(
     coins: str | None,
     allow_gaps: bool,
 ) -> Market:
+    """The recording in ``data``, or else the market of the first account. Raises ``HistoryFault``, ``ValueError``."""
     if data is None:
         return open_market(settings, settings.accounts[0].market)
     return HistoryMarket.load(
@@ -160,7 +190,8 @@ def _market(
     )
 
 
-def _span(market: Market, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+def span_of(market: Market, from_ms: int | None, to_ms: int | None) -> tuple[int, int]:
+    """The span to play, in whole bars. Raises ``ValueError`` for one that the market cannot play."""
     if isinstance(market, HistoryMarket):
         return whole_bars(market, from_ms, to_ms)
     if from_ms is None or to_ms is None:

@@ -40,7 +40,7 @@ class Board:
 
     def _table(self) -> Table:
         table = Table(title="nof0 arena")
-        for title in ("trader", "decider", "return %", "trades", "positions", "state"):
+        for title in ("trader", "decider", "return %", "model USD", "trades", "positions", "state"):
             table.add_column(title, justify="left" if title in ("trader", "decider", "state") else "right")
         for name, percent in self._ranking():
             trader = self._state.traders[name]  # type: ignore[index]
@@ -48,6 +48,7 @@ class Board:
                 name,
                 trader.terms.decider,
                 f"{percent:+.2f}",
+                f"{self._state.ledger(name).model_cost_usd:.2f}",
                 str(trader.standing.trades),
                 str(len(self._state.ledger(name).positions)),
                 trader.standing.status,

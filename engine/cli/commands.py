@@ -23,9 +23,13 @@ app = App(
 )
 config_app = App(name="config", help="Check or show the configuration.")
 journal_app = App(name="journal", help="Verify or show the journal.")
+prompt_app = App(name="prompt", help="Show what a trader's model is asked.")
+llm_app = App(name="llm", help="Ask the models behind endpoints.")
 trader_app = App(name="trader", help="Tell a running engine what a trader is to do.")
 app.command(config_app)
 app.command(journal_app)
+app.command(prompt_app)
+app.command(llm_app)
 app.command(trader_app)
 
 
@@ -66,6 +70,7 @@ def backtest(
     report: Path | None = None,
     plot: Path | None = None,
     journal: Path | None = None,
+    scores: Path | None = None,
 ) -> int:
     """Play recorded or synthetic bars to the configured traders, through the same plan, risk, book and venue as live.
 
@@ -91,7 +96,24 @@ def backtest(
         Draw the equity curves (.svg or .png).
     journal
         Keep a full journal of the run in this folder.
+    scores
+        Let each strategy of the library in this file play alone instead, and write what it scored into the file.
     """
+    if scores is not None:
+        from engine.cli.scoring import run_scoring
+
+        unread = {"--report": report, "--plot": plot, "--journal": journal, "--every-slot": every_slot or None}
+        return run_scoring(
+            config,
+            scores,
+            data=data,
+            from_text=from_,
+            to_text=to,
+            interval=interval,
+            coins=coins,
+            allow_gaps=allow_gaps,
+            unread=[name for name, value in unread.items() if value is not None],
+        )
     from engine.cli.backtest import run_backtest
 
     return run_backtest(
@@ -192,6 +214,38 @@ def journal_show(
     return show_journal(config, kind=kind, trader=trader, from_seq=from_seq, last=last)
 
 
+@journal_app.command(name="rerun")
+def journal_rerun(*, config: Config = DEFAULT_CONFIG, recordings: Path | None = None) -> int:
+    """Decide every slot of the journal that asked a model again, calling nobody, and compare prompts and orders.
+
+    Parameters
+    ----------
+    recordings
+        Take the replies from the recordings in this folder, and not from the journal.
+    """
+    from engine.cli.rerun import rerun_journal
+
+    return rerun_journal(config, recordings)
+
+
+@prompt_app.command(name="show")
+def prompt_show(trader: str, *, config: Config = DEFAULT_CONFIG, at: str | None = None, recorded: bool = False) -> int:
+    """Print the messages that a trader's model would be sent now, their versions, digests and number of tokens.
+
+    Parameters
+    ----------
+    trader
+        The trader's id.
+    at
+        Look at the market at this instant (ISO 8601, UTC) instead of now.
+    recorded
+        The prompt that was sent last, from the journal.
+    """
+    from engine.cli.prompt import show_prompt
+
+    return show_prompt(config, trader=trader, at=at, recorded=recorded)
+
+
 @app.command
 def kill(
     *,
@@ -214,6 +268,22 @@ def kill(
     from engine.cli.halting import halt_arena
 
     return halt_arena(config, mode=mode, reason=reason, lift=lift)
+
+
+@llm_app.command(name="ping")
+def llm_ping(*, model: str | None = None, config: Config = DEFAULT_CONFIG, timeout: str = "30s") -> int:
+    """Ask a model one short question and say what came back: whether endpoint, key and model id are right.
+
+    Parameters
+    ----------
+    model
+        A model of type openai; the default model where left out.
+    timeout
+        How long to wait (such as 30s).
+    """
+    from engine.cli.llm import ping
+
+    return ping(config, model, timeout)
 
 
 def _tell(config: Path, verb: Literal["start", "pause", "resume", "stop", "flatten"], trader: str, reason: str) -> int:

@@ -39,9 +39,30 @@ def check(path: Path) -> int:
         settings = load_or_refuse(path)
     except Refused as refused:
         return refused.code
+    faults = _prompt_faults(settings)
+    if faults:
+        print("The configuration is sound, and its prompts are not:", file=sys.stderr)
+        for fault in faults:
+            print(f"  {fault}", file=sys.stderr)
+        return EXIT_CONFIG
     accounts = ", ".join(f"{account.id} ({account.limits.policy})" for account in settings.accounts)
     print(f"{path}: sound; {len(settings.traders)} traders on {accounts}")
     return 0
+
+
+def _prompt_faults(settings: Settings) -> list[str]:
+    """What keeps the traders' templates from being used, each file once."""
+    from engine.executor.prompt import PromptError
+    from engine.executor.prompt_files import PromptFiles
+
+    faults: dict[str, None] = {}
+    for trader in settings.traders:
+        if trader.system_template is not None and trader.user_template is not None:
+            try:
+                PromptFiles(trader.system_template, trader.user_template, trader.strategy_template)
+            except PromptError as error:
+                faults[str(error)] = None
+    return list(faults)
 
 
 def show(path: Path) -> int:

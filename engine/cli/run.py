@@ -26,6 +26,7 @@ from engine.cli.progress import Progress
 from engine.clock import LiveClock, PlayedClock
 from engine.config import Settings, redacted_text, secrets_in
 from engine.exchange.sim.log import SimLogFault
+from engine.executor.prompt import PromptError
 from engine.export.projection import Projection
 from engine.export.published import GenerationError, read_published
 from engine.export.publisher import Exporter, JournalHead
@@ -37,6 +38,7 @@ from engine.journal.writer import JournalWriter
 from engine.killswitch import FileSwitch
 from engine.logs import configure
 from engine.manager.allocation import CapitalShort
+from engine.manager.asking import LateAnswers
 from engine.manager.desk import ModelDecider
 from engine.manager.record import RecordUnreadable, Stopped
 from engine.manager.recorder import Recorder, replay
@@ -80,6 +82,7 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
             json=logging.format == "json",
             secrets=secrets_in(settings),
             verbose_llm=logging.verbose_llm,
+            models=settings.llm.log_level,
         )
         with held(settings.manager.manager.state_storage_path), stoppable():
             return Engine(settings).run(config, with_api=with_api, until_ms=until_ms)
@@ -94,7 +97,7 @@ def run_engine(config: Path, *, with_api: bool, until: str | None) -> int:
     except Failed as failure:
         print(f"the engine failed: {failure}; the next start recovers from the journal", file=sys.stderr)
         return 1
-    except (*FAULTS, RecordUnreadable, GenerationError, HistoryFault, CapitalShort, ValueError) as error:
+    except (*FAULTS, RecordUnreadable, GenerationError, HistoryFault, CapitalShort, PromptError, ValueError) as error:
         print(f"refusing to start: {error}", file=sys.stderr)
         return 1
 
@@ -181,14 +184,16 @@ class Engine:
                 log.info("first start", journal=str(settings.root.journal.folder))
             clock = PlayedClock(self._start_ms())
             recorder = Recorder(self.state, clock, journal, [self.projection, cycles], self.projection.prompts.keep)
+            late = LateAnswers(recorder)
             assembly = assemble(
                 settings,
                 recorder,
                 clock=clock,
                 state_folder=settings.manager.manager.state_storage_path,
                 switch=self.switch,
-                bounded=in_real_time(settings, lambda: recorder.waits),
+                bounded=in_real_time(settings, lambda: recorder.waits, late),
             )
+            late.desks = assembly.arena.desks
             self._prepare(assembly, recorder, clock, journal)
             cycles.go_live()
             with api_process(config) if with_api else _nothing():
@@ -300,7 +305,10 @@ class Engine:
         with publisher, Board(self.state) as board:
             await publish()
             showing = asyncio.create_task(board.follow(clock))
-            await scheduler.run()
+            try:
+                await scheduler.run()
+            finally:
+                await assembly.models.aclose()
             showing.cancel()
         log.info("stopped", records=recorder.seq)
 

@@ -1,43 +1,88 @@
-"""Who decides for a trader: a model that is known, or a strategy whose settings its library takes."""
+"""Who decides for a trader: a model that is known, a strategy whose settings its library takes, or a selector."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
+
+from msgspec import Struct
 
 from engine.config.desk import Desk
+from engine.config.endpoints import needed_endpoints
+from engine.config.faults import ConfigFaults
+from engine.config.library import read_library
 from engine.config.llm import OpenAiModel, RecordedModel
 from engine.config.manager import TraderEntry, TraderKind
 from engine.config.noted import Noted
-from engine.config.settings import StrategyChoice
+from engine.config.settings import SelectorSettings, StrategyChoice
+from engine.config.strategies import strategy_refusal
 
 BASELINES = ("cash", "buy_and_hold", "equal_weight", "random")
 
 NoteFault = Callable[[str, str], None]  # a key of the trader's entry, and what is wrong with it
 
 
-def decider(
-    entry: TraderEntry, desk: Desk, fault: NoteFault, noted: Noted, used: list[str]
-) -> tuple[TraderKind | None, str | None, StrategyChoice | None]:
-    """Kind, model and strategy of an entry; no kind when they cannot be told.
+class Deciding(Struct, frozen=True, kw_only=True):
+    """Kind, model, strategy and selection of a trader; no kind when they cannot be told."""
 
-    A trader that names neither model nor strategy asks the default model. What it refers to is added to ``used``.
+    kind: TraderKind | None = None
+    model: str | None = None
+    strategy: StrategyChoice | None = None
+    selector: SelectorSettings | None = None
+    asks_model: bool = False
+
+
+def decider(entry: TraderEntry, desk: Desk, fault: NoteFault, noted: Noted, used: list[str]) -> Deciding:
+    """Who decides by an entry.
+
+    A trader that names neither model, strategy nor selector asks the default model; a selector that names no model goes
+    by scores. What it refers to is added to ``used``.
     """
-    if entry.kind == "selector":
-        fault("kind", "was 'selector'; this version has traders that decide alone: direct, strategy, baseline")
-        return None, None, None
+    if entry.selector is not None or entry.kind == "selector":
+        return _selecting(entry, desk, fault, noted, used)
     if entry.strategy and entry.model:
         fault("strategy", "stands beside a model; a trader has one or the other")
-        return None, None, None
+        return Deciding()
     if entry.strategy:
         choice = _strategy(entry, fault)
         if choice is None:
-            return None, None, None
+            return Deciding()
         if entry.kind == "direct":
             fault("kind", "was 'direct', which asks a model, and this trader names a strategy")
-        return entry.kind or ("baseline" if choice.name in BASELINES else "strategy"), None, choice
+        return Deciding(kind=entry.kind or ("baseline" if choice.name in BASELINES else "strategy"), strategy=choice)
     if entry.kind not in (None, "direct"):
         fault("strategy", f"is missing: a trader of kind {entry.kind} decides by one")
-        return None, None, None
-    return "direct", _model(entry, desk, fault, noted, used), None
+        return Deciding()
+    return Deciding(kind="direct", model=_model(entry, desk, fault, noted, used), asks_model=True)
+
+
+def _selecting(entry: TraderEntry, desk: Desk, fault: NoteFault, noted: Noted, used: list[str]) -> Deciding:
+    """A selector with its library; the strategies come from there and from nowhere else."""
+    written = entry.selector
+    asks_model = bool(entry.model)
+    model = _model(entry, desk, fault, noted, used) if asks_model else None
+    if entry.kind not in (None, "selector"):
+        fault("kind", f"was {entry.kind!r}, and this trader has a selector")
+    if entry.strategy:
+        fault("strategy", "stands beside a selector; its strategies are those of its library")
+    if written is None or written.library is None:
+        fault("selector.library", "is missing: a selector weighs the strategies of one")
+        return Deciding()
+    try:
+        library = read_library(written.library)
+    except ConfigFaults as e:
+        found = "; ".join(f"{each.key} {each.message}".strip() for each in e.faults[:3])
+        fault("selector.library", f"is {written.library}, which cannot be used: {found}")
+        return Deciding()
+    file = library.file
+    if not file.reviewed_by:
+        fault("selector.library", f"is {written.library}, which nobody has reviewed: its reviewed_by is empty")
+    if not asks_model and not any(strategy.scores for strategy in file.strategies.values()):
+        fault("model", f"is missing, and {written.library} holds no scores to go by (engine backtest --scores)")
+    selector = SelectorSettings(
+        library=library,
+        top=written.top,
+        reweigh_ms=written.reweigh_interval_ms,
+        least_change_pct=written.least_change_pct,
+    )
+    return Deciding(kind="selector", model=model, selector=selector, asks_model=asks_model)
 
 
 def _strategy(entry: TraderEntry, fault: NoteFault) -> StrategyChoice | None:
@@ -68,24 +113,7 @@ def _model(entry: TraderEntry, desk: Desk, fault: NoteFault, noted: Noted, used:
     used.append(f"llm.{name}")
     model = desk.llm.models.get(name)
     if isinstance(model, OpenAiModel):
-        used.append("llm:openai")
-        offline = [other for other, known in desk.llm.models.items() if not isinstance(known, OpenAiModel)]
-        fault(
-            "model",
-            f"was {name!r}, a model of type openai, which this version does not call; "
-            f"scripted and recorded models: {', '.join(offline) or 'none'}",
-        )
+        used += needed_endpoints(desk.llm, name)
     if isinstance(model, RecordedModel) and not model.folder.is_dir():
         noted("llm", f"models.{name}.folder", f"is {model.folder}, where there is no folder")
     return name
-
-
-def strategy_refusal(name: str, settings: Mapping[str, Any], seed: int) -> str:
-    """Why the library has no such strategy or refuses its settings; empty when it takes them."""
-    from engine.executor.strategies import build  # numpy and TA-Lib: only when a strategy is named
-
-    try:
-        build(name, settings, seed=seed)
-    except ValueError as e:
-        return f"was {name!r}; {e}"
-    return ""

@@ -15,8 +15,10 @@ from engine.config.kinds import (
     Folder,
     Milliseconds,
     Name,
+    Number,
     Percent,
     Refused,
+    TokensADay,
     UsdAboveZero,
 )
 
@@ -43,6 +45,22 @@ class Capital(Struct, frozen=True, kw_only=True):
     state_storage_path: Folder = Path("../state")
 
 
+class TraderBudget(Struct, frozen=True, kw_only=True):
+    """What the model of one trader may use up in a UTC day; ``None`` takes what ``llm.yaml`` says for each trader."""
+
+    daily_token_limit: TokensADay | None = None
+    daily_usd_limit: UsdAboveZero | None = None
+
+
+class SelectorEntry(Struct, frozen=True, kw_only=True):
+    """How a selector weighs the strategies of its library; ``library`` has to be written."""
+
+    library: File | None = None
+    top: Annotated[int, Number("count", at_least=1, at_most=32)] = 3
+    reweigh_interval_ms: Milliseconds = field(name="reweigh_interval", default=3_600_000)
+    least_change_pct: Percent = Decimal(5)
+
+
 class TraderEntry(Struct, frozen=True, kw_only=True):
     """One entry of ``traders``; ``None`` and empty texts are not written here. ``id`` has to be written."""
 
@@ -60,6 +78,7 @@ class TraderEntry(Struct, frozen=True, kw_only=True):
     executor_prompt_template: File | None = None
     user_prompt_template: File | None = None
     strategy: dict[str, Any] = {}
+    selector: SelectorEntry | None = None
     decision_interval_ms: Milliseconds | None = field(name="decision_interval", default=None)
     series_interval_ms: Milliseconds = field(name="series_interval", default=180_000)
     long_interval_ms: Milliseconds = field(name="long_interval", default=14_400_000)
@@ -68,6 +87,7 @@ class TraderEntry(Struct, frozen=True, kw_only=True):
     auto_start: bool = True
     journal_enabled: bool = False
     journal_dir: Folder | None = None
+    budget: TraderBudget = TraderBudget()
     risk_params: RiskParams = RiskParams()
     exec_guards: ExecGuards = ExecGuards()
 

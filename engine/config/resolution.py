@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 from engine.config.capital import accounts_in_use, capital_usd, check_capital, shares_pct
 from engine.config.desk import Desk
+from engine.config.endpoints import check_endpoint
 from engine.config.exchange import Exchanges, SimExchange
 from engine.config.executor import Executor
 from engine.config.faults import Fault
-from engine.config.llm import Llm, ScriptedModel
+from engine.config.llm import Llm, OpenAiModel, ScriptedModel
 from engine.config.manager import Manager, TraderEntry
 from engine.config.market import Markets, SyntheticMarket
 from engine.config.noted import Noted
@@ -141,6 +142,8 @@ def _check_providers(desk: Desk, noted: Noted) -> None:
     for name, model in desk.llm.models.items():
         if isinstance(model, ScriptedModel) and model.style not in STYLES:
             noted("llm", f"models.{name}.style", f"was {model.style!r}; known: {', '.join(STYLES)}")
+        if isinstance(model, OpenAiModel):
+            check_endpoint(desk.llm, name, model, noted)
     for name, market in desk.markets.items():
         for index, coin in enumerate(market.coins):
             if coin in market.coins[:index]:

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from engine.config.exchange import Exchanges, SimExchange
 from engine.config.executor import Executor
+from engine.config.library import LibrarySettings
 from engine.config.llm import Llm
 from engine.config.manager import EntryStyle, Manager, TraderKind
 from engine.config.market import Markets
@@ -25,13 +26,24 @@ class StrategyChoice(Struct, frozen=True, kw_only=True):
     seed: int
 
 
+class SelectorSettings(Struct, frozen=True, kw_only=True):
+    """How a trader selects: from which library, how many strategies at once, how often, from which difference on."""
+
+    library: LibrarySettings
+    top: int
+    reweigh_ms: int
+    least_change_pct: Decimal
+
+
 class TraderSettings(Struct, frozen=True, kw_only=True):
     """One trader as it will run: every default filled in, every path absolute or relative to the working folder.
 
-    Exactly one of ``model`` (a name in ``llm.yaml``) and ``strategy`` is there. The three templates belong to models:
+    One of ``model`` (a name in ``llm.yaml``), ``strategy`` and ``selector`` is there, or a selector with the model that
+    weighs for it. The three templates belong to models:
     ``strategy_template`` is the trader's own text (``prompt_template``), ``system_template`` and ``user_template`` are
     the frame. ``capital_usd`` is the start capital, rounded down to the cent. ``candidate_limit`` is how many coins
-    besides those held a decider is shown.
+    besides those held a decider is shown. ``daily_token_limit`` and ``daily_usd_limit`` are the trader's own budget for
+    its model, ``None`` for none.
     """
 
     id: TraderId
@@ -42,6 +54,7 @@ class TraderSettings(Struct, frozen=True, kw_only=True):
     market: str
     model: str | None
     strategy: StrategyChoice | None
+    selector: SelectorSettings | None
     strategy_template: Path | None
     system_template: Path | None
     user_template: Path | None
@@ -58,6 +71,8 @@ class TraderSettings(Struct, frozen=True, kw_only=True):
     auto_start: bool
     cycles_folder: Path | None
     candidate_limit: int | None
+    daily_token_limit: int | None
+    daily_usd_limit: Decimal | None
     limits: Limits
 
 

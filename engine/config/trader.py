@@ -4,23 +4,25 @@ import re
 from decimal import Decimal
 from pathlib import Path
 
-from engine.config.decider import decider
+from engine.config.decider import Deciding, decider
 from engine.config.desk import Desk
 from engine.config.duration import format_duration
 from engine.config.exchange import Exchange, SimExchange, venue_of
 from engine.config.executor import Thresholds
 from engine.config.leaf import rooted
 from engine.config.limits import limits_in_force
-from engine.config.manager import TraderEntry, TraderKind
+from engine.config.llm import Budget
+from engine.config.manager import TraderBudget, TraderEntry
 from engine.config.market import LACKS, HistoryMarket, Market, SyntheticMarket, bar_ms
 from engine.config.noted import Noted
 from engine.config.root import Environment
-from engine.config.settings import TraderSettings
+from engine.config.settings import SelectorSettings, TraderSettings
 from engine.executor.limits import Limits
 from engine.market.instruments import InstrumentFault, instrument_table
 from engine.model.ids import AccountId, TraderId
 
 SYSTEM_TEMPLATE = Path("../prompts/executor/default.j2")
+SELECTOR_TEMPLATE = Path("../prompts/executor/selector.j2")
 USER_TEMPLATE = Path("../prompts/executor/user.j2")
 
 _VERSION = re.compile(r"Version:\s*([^\s#}-]\S*)")
@@ -43,7 +45,7 @@ class TraderReading:
         executor = desk.executor
         account, exchange = self._exchange()
         market_name, market = self._market()
-        kind, model, strategy = decider(entry, desk, self._fault, self._noted, self.used)
+        deciding = decider(entry, desk, self._fault, self._noted, self.used)
         interval_ms = (
             executor.decision_interval_ms if entry.decision_interval_ms is None else entry.decision_interval_ms
         )
@@ -51,26 +53,30 @@ class TraderReading:
             executor, entry.risk_params, entry.exec_guards, executor.overrides.get(entry.id, Thresholds())
         )
         self._check_limits(limits)
-        templates = self._templates(kind)
+        templates = self._templates(deciding)
         if entry.order_expiry_ms is not None and entry.order_style in ("market_ioc", "limit_ioc"):
             self._fault("order_expiry", f"has no effect: {entry.order_style} orders never rest; leave it out")
+        if deciding.kind is not None and not deciding.asks_model and entry.budget != TraderBudget():
+            self._fault("budget", "has no effect: this trader asks no model; leave it out")
         coins: tuple[str, ...] = ()
         if market is not None:
             coins = self._coins(market, exchange)
-            self._check_intervals(market, interval_ms)
+            self._check_intervals(market, interval_ms, deciding.selector)
             self._check_lacks(market_name, market, limits)
-        if not isinstance(exchange, SimExchange) or market is None or kind is None or not entry.id:
+        if not isinstance(exchange, SimExchange) or market is None or deciding.kind is None or not entry.id:
             return None
         journal = desk.root.journal.folder / "cycles" / entry.id if entry.journal_dir is None else entry.journal_dir
+        budget, everybodys = entry.budget, desk.llm.budget or Budget()
         return TraderSettings(
             id=TraderId(entry.id),
             name=entry.name or entry.id,
-            kind=kind,
+            kind=deciding.kind,
             benchmark=entry.benchmark,
             account=AccountId(account),
             market=market_name,
-            model=model,
-            strategy=strategy,
+            model=deciding.model,
+            strategy=deciding.strategy,
+            selector=deciding.selector,
             strategy_template=templates.get("prompt_template"),
             system_template=templates.get("executor_prompt_template"),
             user_template=templates.get("user_prompt_template"),
@@ -87,6 +93,8 @@ class TraderReading:
             auto_start=entry.auto_start,
             cycles_folder=journal if entry.journal_enabled else None,
             candidate_limit=entry.exec_guards.candidate_limit or executor.exec_guards.candidate_limit,
+            daily_token_limit=budget.daily_token_limit or everybodys.trader_daily_token_limit,
+            daily_usd_limit=budget.daily_usd_limit or everybodys.trader_daily_usd_limit,
             limits=limits,
         )
 
@@ -136,17 +144,19 @@ class TraderReading:
             )
         return name, market
 
-    def _templates(self, kind: TraderKind | None) -> dict[str, Path]:
+    def _templates(self, deciding: Deciding) -> dict[str, Path]:
         entry, folder = self._entry, self._desk.manager_folder
         written = {
             key: getattr(entry, key) for key in ("prompt_template", "executor_prompt_template", "user_prompt_template")
         }
-        if kind in ("strategy", "baseline"):
+        if deciding.kind is not None and not deciding.asks_model:
             for key, path in written.items():
                 if path is not None:
-                    self._fault(key, "has no effect: a strategy reads no prompt; leave it out")
+                    self._fault(key, "has no effect: this trader asks no model, and nobody reads it; leave it out")
             return {}
-        written["executor_prompt_template"] = entry.executor_prompt_template or rooted(SYSTEM_TEMPLATE, folder)
+        written["executor_prompt_template"] = entry.executor_prompt_template or rooted(
+            SELECTOR_TEMPLATE if deciding.kind == "selector" else SYSTEM_TEMPLATE, folder
+        )
         written["user_prompt_template"] = entry.user_prompt_template or rooted(USER_TEMPLATE, folder)
         found = {key: path for key, path in written.items() if path is not None}
         for key, path in found.items():
@@ -182,7 +192,7 @@ class TraderReading:
                 self._fault("coins", f"hold {', '.join(unknown)}, for which the simulated venue has no instrument")
         return coins
 
-    def _check_intervals(self, market: Market, interval_ms: int) -> None:
+    def _check_intervals(self, market: Market, interval_ms: int, selector: SelectorSettings | None) -> None:
         bar = bar_ms(market)
         for key, length_ms in (
             ("decision_interval", interval_ms),
@@ -193,6 +203,11 @@ class TraderReading:
                 self._fault(
                     key, f"is {format_duration(length_ms)}, no multiple of its market's bars of {format_duration(bar)}"
                 )
+
+        regime_ms = 0 if selector is None else selector.library.file.regime_interval_ms
+        if regime_ms % bar:
+            told = f"tells regimes by bars of {format_duration(regime_ms)}"
+            self._fault("selector.library", f"{told}, no multiple of its market's bars of {format_duration(bar)}")
 
     def _check_limits(self, limits: Limits) -> None:
         """Limits that could never bind are no limits: they are refused."""

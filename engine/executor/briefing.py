@@ -1,6 +1,5 @@
 """The briefing: what one slot's context says to a model, number by number, ready to be laid out by a template."""
 
-import re
 from collections.abc import Container, Mapping
 from decimal import Decimal
 from math import isfinite
@@ -8,8 +7,10 @@ from math import isfinite
 from msgspec import Struct
 
 from engine.executor.context import Context
-from engine.executor.figures import figures, instant, minutes, percent, quoted, series, span, usd
+from engine.executor.figures import Quoted, figures, instant, minutes, percent, quoted, series, span, usd
+from engine.executor.foreign import coin_name
 from engine.executor.limits import Limits
+from engine.executor.retrospect import RetrospectBrief, TradeBrief, closed_trades, retrospect
 from engine.executor.template import PromptError
 from engine.model.account import account_liquidation_price, margin_used_usd, net_asset_value
 from engine.model.market import CoinSnapshot, Column, Window
@@ -18,9 +19,7 @@ from engine.model.position import Position, unrealized_usd
 from engine.model.standing import DAY_MS
 
 POINTS = 10  # values of an intraday series
-TRADES = 10  # closed trades shown
 VOLUME_BARS = 20  # bars of an average volume
-_COIN = re.compile(r"[A-Za-z0-9]{1,12}", re.ASCII)
 
 
 class CoinBrief(Struct, frozen=True, kw_only=True):
@@ -75,7 +74,10 @@ class AccountBrief(Struct, frozen=True, kw_only=True):
 
 
 class PositionBrief(Struct, frozen=True, kw_only=True):
-    """One open position. The three percentages are positive when the position gains, for shorts as for longs."""
+    """One open position. The three percentages are positive when the position gains, for shorts as for longs.
+
+    From ``stop_loss`` on it is the exit plan; ``confidence_pct`` is what was stated at entry, in percent.
+    """
 
     coin: str
     side: str
@@ -91,27 +93,15 @@ class PositionBrief(Struct, frozen=True, kw_only=True):
     liquidation: str | None
     stop_loss: str | None
     profit_target: str | None
-    invalidation: str | None
-
-
-class TradeBrief(Struct, frozen=True, kw_only=True):
-    """One closed trade; ``net_usd`` is after fees."""
-
-    coin: str
-    side: str
-    quantity: str
-    entry: str
-    exit: str
-    net_usd: str
-    minutes: str
-    closed: str
-    reason: str
+    risk_usd: str | None
+    confidence_pct: str | None
+    invalidation: Quoted | None
 
 
 class Briefing(Struct, frozen=True, kw_only=True):
     """All that a template may print."""
 
-    trader: str
+    trader: Quoted
     time: str
     minutes_trading: str
     decision_number: int
@@ -124,6 +114,7 @@ class Briefing(Struct, frozen=True, kw_only=True):
     coins: tuple[CoinBrief, ...]
     positions: tuple[PositionBrief, ...]
     trades: tuple[TradeBrief, ...]
+    retrospect: RetrospectBrief | None
 
 
 def prompt_columns(series_interval_ms: int, long_interval_ms: int, lacks: Container[str] = ()) -> tuple[Column, ...]:
@@ -149,7 +140,8 @@ def brief(context: Context, series_interval_ms: int, long_interval_ms: int) -> B
         account=_account(context),
         coins=tuple(_coin(context, coin, series_interval_ms, long_interval_ms) for coin in coins if coin is not None),
         positions=tuple(_position(context, held) for held in context.account.positions.values()),
-        trades=_trades(context),
+        trades=closed_trades(context.recent_trades, context.lessons),
+        retrospect=retrospect(context.lessons),
     )
 
 
@@ -182,12 +174,12 @@ def _coin(context: Context, coin: CoinSnapshot, series_interval_ms: int, long_in
     instrument = context.instruments[coin.coin]
     window = context.market.window(coin.coin)
     closes, ema20, macd, rsi7, rsi14 = (_row(window, column) for column in _series_columns(series_interval_ms))
-    latest = [_row(window, column, 1) for column in _long_columns(long_interval_ms)]
+    *averages, macd_column, rsi_column = _long_columns(long_interval_ms)
+    long_ema20, long_ema50, long_atr3, long_atr14 = (_row(window, column, 1) for column in averages)
     volumes = _volume_columns(long_interval_ms) if coin.volume is not None else ()
     volume, volume_average = [_row(window, column, 1) for column in volumes] or (None, None)
-    long_ema20, long_ema50, long_atr3, long_atr14, long_macd, long_rsi14 = latest
     return CoinBrief(
-        name=_name(coin.coin),
+        name=coin_name(coin.coin),
         mark=figures(coin.mark, 8),
         mid=figures(coin.mid, 8),
         change_1h=None if coin.change_1h is None else percent(100 * coin.change_1h),
@@ -207,21 +199,13 @@ def _coin(context: Context, coin: CoinSnapshot, series_interval_ms: int, long_in
         long_atr14=long_atr14,
         long_volume=volume,
         long_volume_average=volume_average,
-        long_macd=long_macd,
-        long_rsi14=long_rsi14,
+        long_macd=_row(window, macd_column),
+        long_rsi14=_row(window, rsi_column),
         max_leverage=min(instrument.max_leverage, context.limits.leverage_cap(coin.coin)),
         lot=f"{instrument.lot:f}",
         min_notional_usd=figures(instrument.min_notional_usd),
         resting_until=_resting_until(context, coin.coin),
     )
-
-
-def _name(coin: str) -> str:
-    if not _COIN.fullmatch(coin):
-        raise PromptError(
-            f"coin {quoted(coin, 40)} has a name that no reply could give: 1 to 12 letters A-Z and digits"
-        )
-    return coin
 
 
 def _row(window: Window | None, column: Column, count: int = POINTS) -> str | None:
@@ -294,7 +278,7 @@ def _position(context: Context, held: Position) -> PositionBrief:
         price = account_liquidation_price(context.account, held.coin, marks.__getitem__, context.instruments)
         liquidation = "none" if price is None else figures(price, 6)
     return PositionBrief(
-        coin=_name(held.coin),
+        coin=coin_name(held.coin),
         side="long" if held.is_long else "short",
         quantity=f"{abs(held.quantity):f}",
         leverage=held.leverage,
@@ -308,23 +292,7 @@ def _position(context: Context, held: Position) -> PositionBrief:
         liquidation=liquidation,
         stop_loss=None if plan is None or plan.stop_loss is None else figures(plan.stop_loss, 8),
         profit_target=None if plan is None or plan.profit_target is None else figures(plan.profit_target, 8),
+        risk_usd=None if plan is None or plan.risk_usd is None else usd(plan.risk_usd),
+        confidence_pct=None if plan is None or plan.confidence is None else f"{100 * plan.confidence:.0f}",
         invalidation=quoted(plan.invalidation_condition) if plan is not None and plan.invalidation_condition else None,
-    )
-
-
-def _trades(context: Context) -> tuple[TradeBrief, ...]:
-    shown = sorted(context.recent_trades, key=lambda trade: trade.exit_ms)[-TRADES:]
-    return tuple(
-        TradeBrief(
-            coin=_name(trade.coin),
-            side="long" if trade.quantity > 0 else "short",
-            quantity=f"{abs(trade.quantity):f}",
-            entry=figures(trade.entry_price, 8),
-            exit=figures(trade.exit_price, 8),
-            net_usd=f"{trade.net_usd:+.2f}",
-            minutes=minutes(trade.exit_ms - trade.entry_ms),
-            closed=instant(trade.exit_ms),
-            reason=trade.reason.replace("_", " "),
-        )
-        for trade in shown
     )

@@ -12,8 +12,10 @@ from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import TraderId
 from engine.model.instrument import Instrument
+from engine.model.lesson import Lesson
 from engine.model.market import MarketSnapshot
 from engine.model.order import Side
+from engine.model.selection import UNWEIGHED, Selection
 from engine.model.standing import Standing
 from engine.model.trade import Trade
 
@@ -37,8 +39,8 @@ class Context(Struct, frozen=True, kw_only=True):
     """One trader's view at one instant of a slot.
 
     ``coins`` are those it may trade and that have a fresh price. ``book`` and ``pending`` are the whole venue account:
-    they serve the account-wide caps and are never shown to a model. ``known_equity_usd`` is given where equity need not
-    be worked out from the marks.
+    they serve the account-wide caps and are never shown to a model. ``selection`` is that of a selector.
+    ``known_equity_usd`` is given where equity need not be worked out from the marks.
     """
 
     trader: TraderId
@@ -56,6 +58,8 @@ class Context(Struct, frozen=True, kw_only=True):
     book: Book
     pending: tuple[PendingOrder, ...] = ()
     recent_trades: tuple[Trade, ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    selection: Selection = UNWEIGHED
     known_equity_usd: Decimal | None = None
     known_valuation: Valuation | None = None
 

@@ -44,16 +44,20 @@ def decision_schema(coins: Sequence[str]) -> dict[str, Any]:
         "invalidation_condition": text,
         "justification": text,
     }
-    return _closed(
+    return closed_object(
         {
-            "decisions": {"type": "array", "items": _closed({name: decision.get(name, number) for name in FIELDS})},
+            "decisions": {
+                "type": "array",
+                "items": closed_object({name: decision.get(name, number) for name in FIELDS}),
+            },
             "summary": {"type": "string"},
             "chain_of_thought": {"type": "string"},
         }
     )
 
 
-def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+def closed_object(properties: dict[str, Any]) -> dict[str, Any]:
+    """The schema of an object that has these properties, all of them, and nothing beside them."""
     return {
         "type": "object",
         "properties": properties,

@@ -7,28 +7,42 @@ from engine.executor.contract import ConfidenceScale
 from engine.executor.parse import Parsed, ReplyMalformed, parse
 from engine.executor.ports import Message, Reply
 from engine.executor.prompt import PromptSet, Rendered, render
+from engine.executor.selector.brief import selection_brief
+from engine.executor.selector.reply import parse_weights
+from engine.executor.selector.selector import Selector
 from engine.executor.strict_json import printable
 
 LONGEST_ECHO = 4_000  # characters of a malformed reply that its author is shown again
 
 
-def ask(context: Context, prompts: PromptSet, series_interval_ms: int, long_interval_ms: int) -> Rendered:
+def ask(
+    context: Context,
+    prompts: PromptSet,
+    series_interval_ms: int,
+    long_interval_ms: int,
+    selector: Selector | None = None,
+) -> Rendered:
     """The messages to send for this slot. Raises ``PromptError``."""
-    return render(context, prompts, series_interval_ms, long_interval_ms)
+    selection = None if selector is None else selection_brief(selector, context)
+    return render(context, prompts, series_interval_ms, long_interval_ms, selection)
 
 
-def understand(reply: Reply, context: Context, confidence_scale: ConfidenceScale) -> Parsed:
-    """What the reply decides, before risk judges it. Raises ``ReplyMalformed``.
+def understand(
+    reply: Reply, context: Context, confidence_scale: ConfidenceScale, selector: Selector | None = None
+) -> Parsed:
+    """What the reply decides, before risk judges it; of a selector's model the weights. Raises ``ReplyMalformed``.
 
     ``confidence_scale`` is what the prompt asked for: ``PromptSet.confidence_scale``.
     """
+    if selector is not None:
+        return parse_weights(reply.raw, finish_reason=reply.finish_reason, labels=selector.library.labels)
     known = (*context.coins, *(coin for coin in context.account.positions if coin not in context.coins))
     return parse(reply.raw, finish_reason=reply.finish_reason, coins=known, confidence_scale=confidence_scale)
 
 
 def repairable(error: ReplyMalformed) -> bool:
     """Whether asking once more may help: not when the endpoint withheld the answer or had no room for it."""
-    return error.status not in ("refused", "truncated", "too_large")
+    return error.status not in ("refused", "truncated", "too_large", "no_completion")
 
 
 def repair_message(error: ReplyMalformed) -> Message:

@@ -1,15 +1,22 @@
 """How numbers, instants and foreign text are written in a prompt."""
 
 import json
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
 from math import isfinite
+from typing import NewType
 
 from engine.executor.strict_json import printable
 
 LONGEST_QUOTE = 300  # characters
 UNKNOWN = "n/a"
+
+Quoted = NewType("Quoted", str)  # text that somebody else wrote, as ``quoted`` left it
+
+# What endpoints and chat templates may take for the end of a message, a role or a fence: tags, [INST], backticks.
+_MARKUP = re.compile(r"<(?=[|/!?A-Za-z])|\[(?=/?[A-Z]{3})|`(?=``)|(?<=`)`|(?<=``)`")
 
 
 def figures(value: float | Decimal, digits: int = 6) -> str:
@@ -59,6 +66,11 @@ def span(interval_ms: int) -> str:
     return f"{interval_ms / 1000:g}s" if interval_ms else "bar"
 
 
-def quoted(text: str, longest: int = LONGEST_QUOTE) -> str:
-    """Text that somebody else wrote, as one quoted line: what stands in it can neither end the quote nor the line."""
-    return json.dumps(printable(text, longest), ensure_ascii=False)
+def quoted(text: str, longest: int = LONGEST_QUOTE) -> Quoted:
+    """Text that somebody else wrote, as one quoted line: what stands in it can neither end the quote nor the line.
+
+    Control and format characters become blanks; the marks that chat templates give a meaning to are written as JSON
+    escapes, so that the text says the same and means nothing.
+    """
+    line = json.dumps(printable(text, longest), ensure_ascii=False)
+    return Quoted(_MARKUP.sub(lambda found: f"\\u{ord(found.group()):04x}", line))

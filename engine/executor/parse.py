@@ -15,6 +15,7 @@ from engine.model.decision import Decision, Signal
 __all__ = ["MalformedStatus", "Parsed", "ReplyMalformed", "parse"]
 
 LONGEST_REPLY = 256 * 1024  # bytes
+NO_COMPLETION = "no_completion"  # the finish reason of what an endpoint sent instead of a completion
 MOST_DECISIONS = 64
 LONGEST_NOTE = 2_000  # characters of a justification or an invalidation condition
 LEAST, MOST = Decimal("1E-12"), Decimal("1E15")  # beyond these no price, size or amount is meant
@@ -30,6 +31,7 @@ _ENDINGS: dict[str, tuple[str, MalformedStatus]] = {
     "max_tokens": ("the reply was cut off at its token limit", "truncated"),
     "content_filter": ("the endpoint withheld the reply", "refused"),
     "refusal": ("the model refused to answer", "refused"),
+    NO_COMPLETION: ("the endpoint sent something else than a chat completion", "no_completion"),
 }
 _TOOL_CALLS = ("tool_calls", "tool_use", "function_call")
 
@@ -60,7 +62,7 @@ def parse(
     symbol its own spelling (``KPEPE`` is ``kPEPE``); a symbol that is none of them stays as it is written, for risk to
     deny. Raises ``ReplyMalformed``, and nothing else, for every other byte string.
     """
-    text = _text(raw, finish_reason)
+    text = reply_text(raw, finish_reason)
     found = find_objects(text)
     answers, broken = _answers(text, found.spans)
     if not answers:
@@ -91,15 +93,15 @@ def parse(
     first, last = found.spans[0][0], found.spans[-1][1]
     return Parsed(
         decisions=tuple(decisions.values()),
-        summary=_commentary(answer.get("summary")),
-        thoughts=_commentary(answer.get("chain_of_thought"))
+        summary=commentary(answer.get("summary")),
+        thoughts=commentary(answer.get("chain_of_thought"))
         or storable(found.thoughts or _prose(text, found.spans, listed)),
         contract=contract,
         repaired=len(found.spans) > 1 or text[first:last] != text.strip(),
     )
 
 
-def _text(raw: bytes, finish_reason: str) -> str:
+def reply_text(raw: bytes, finish_reason: str) -> str:
     """The reply as text, unless its size, its ending or its encoding already say that it is no answer."""
     if len(raw) > LONGEST_REPLY:
         raise ReplyMalformed("reply", f"{len(raw)} bytes long, at most {LONGEST_REPLY} are read", "too_large")
@@ -314,7 +316,7 @@ def _note(where: str, entry: dict[str, Any], field: str) -> str:
     return storable(value[:LONGEST_NOTE])
 
 
-def _commentary(value: Any) -> str:
+def commentary(value: Any) -> str:
     """A text that nothing hangs on; whatever is not text is shown as it is."""
     return "" if value is None else storable(value if isinstance(value, str) else _plain(value))
 

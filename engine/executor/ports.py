@@ -23,19 +23,56 @@ class Message(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Reply(Struct, frozen=True, kw_only=True, gc=False):
-    """What a model answered: its raw bytes untouched, what it cost, and who it says it is."""
+    """What a model answered: its raw bytes untouched, what it cost, and who it says it is.
+
+    ``prompt_tokens`` contains ``cached_tokens``, those that the endpoint had kept from an earlier call. ``model`` and
+    ``fingerprint`` are what the endpoint returned. ``swapped_from`` names the model of the configuration that was
+    asked first, when another one answered in its place; ``attempts`` counts the calls that it took, of all models.
+    ``cost_usd`` is the price of them all. ``structured`` says that the endpoint held the reply to the contract,
+    ``from_cache`` that nobody was called: the same messages were answered so a moment ago.
+    """
 
     raw: bytes
     model: str
     finish_reason: str = "stop"
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     latency_ms: int = 0
+    fingerprint: str = ""
+    swapped_from: str = ""
+    attempts: int = 1
+    structured: bool = False
+    from_cache: bool = False
+
+
+Unavailability = Literal["", "auth", "quota", "budget", "recording", "open", "timeout"]
 
 
 class ModelUnavailable(Exception):
-    """No reply was to be had; the message says why."""
+    """No reply was to be had; the message says why.
+
+    ``kind`` is what whoever asked can act upon: ``auth`` (the key is missing or refused), ``quota`` (the account
+    behind the key is spent), ``budget`` (our own limit), ``recording`` (nothing was recorded for these messages),
+    ``open`` (the circuit breaker lets no call through), ``timeout`` (no answer in time), or nothing of these. Tokens
+    and cost are those of calls that were paid for and yet gave no reply.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        kind: Unavailability = "",
+        cost_usd: Decimal = Decimal(0),
+        prompt_tokens: int = 0,
+        completion_tokens: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.kind: Unavailability = kind
+        self.cost_usd = cost_usd
+        self.prompt_tokens = prompt_tokens
+        self.completion_tokens = completion_tokens
 
 
 class ChatModel(Protocol):

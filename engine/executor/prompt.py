@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, structs
 
@@ -12,11 +12,13 @@ from engine.executor.contract import ConfidenceScale
 from engine.executor.figures import figures
 from engine.executor.limits import Limits
 from engine.executor.ports import Message
+from engine.executor.selector.brief import SelectionBrief
 from engine.executor.template import PromptError, Template
 
 __all__ = [
     "PromptError",
     "PromptSet",
+    "PromptSource",
     "Rendered",
     "Template",
     "messages_digest",
@@ -27,8 +29,16 @@ __all__ = [
 LONGEST_PROMPT = 200_000  # characters of all messages together
 
 
+class PromptSource(Protocol):
+    """Where a trader's templates come from."""
+
+    def current(self) -> "PromptSet":
+        """The templates in force now; asked once a slot. Raises ``PromptError``."""
+        ...
+
+
 class PromptSet(Struct, frozen=True, kw_only=True):
-    """The templates of one trader; what the strategy says goes into the system message.
+    """The templates of one trader; what the strategy says goes into the system message. It is a source, too: of itself.
 
     Raises ``PromptError`` when a template asks for something that there is not, or the strategy would go unread.
     """
@@ -47,6 +57,10 @@ class PromptSet(Struct, frozen=True, kw_only=True):
                 f"{self.system.path}: has no place for {{{{ strategy }}}}, so {self.strategy.path} is lost"
             )
 
+    def current(self) -> "PromptSet":
+        """Itself: a set that was made does not change."""
+        return self
+
     @property
     def templates(self) -> tuple[Template, ...]:
         """All of them, the system's first."""
@@ -62,12 +76,22 @@ class PromptSet(Struct, frozen=True, kw_only=True):
         """Names and versions of the templates."""
         return ", ".join(f"{template.name} {template.version}" for template in self.templates)
 
+    @property
+    def digest(self) -> str:
+        """The name of the templates' exact text: 32 hex digits."""
+        return _digest([part for template in self.templates for part in (template.name, template.source)])
+
 
 class Rendered(Struct, frozen=True, kw_only=True):
-    """Messages for a model. ``digest`` names templates and messages together, ``version`` the templates for people."""
+    """Messages for a model.
+
+    ``digest`` names templates and messages together, ``templates`` the text of the templates alone; ``version`` is
+    their names and versions, for people.
+    """
 
     messages: tuple[Message, ...]
     digest: str
+    templates: str
     version: str
 
 
@@ -79,14 +103,20 @@ class ConfidenceBrief(Struct, frozen=True, kw_only=True):
     minimum: str | None
 
 
-def render(context: Context, prompts: PromptSet, series_interval_ms: int, long_interval_ms: int) -> Rendered:
+def render(
+    context: Context,
+    prompts: PromptSet,
+    series_interval_ms: int,
+    long_interval_ms: int,
+    selection: SelectionBrief | None = None,
+) -> Rendered:
     """The messages for one slot, with series of two kinds of bars. Raises ``PromptError``."""
-    return fill(brief(context, series_interval_ms, long_interval_ms), prompts)
+    return fill(brief(context, series_interval_ms, long_interval_ms), prompts, selection)
 
 
-def fill(briefing: Briefing, prompts: PromptSet) -> Rendered:
-    """The messages for a briefing. Raises ``PromptError``."""
-    values: dict[str, Any] = structs.asdict(briefing)
+def fill(briefing: Briefing, prompts: PromptSet, selection: SelectionBrief | None = None) -> Rendered:
+    """The messages for a briefing, and for what there is to select from. Raises ``PromptError``."""
+    values: dict[str, Any] = {**structs.asdict(briefing), "selection": selection}
     values["confidence"] = _confidence(briefing.limits, prompts.confidence_scale)
     strategy = "" if prompts.strategy is None else prompts.strategy.fill(values).strip()
     messages = (
@@ -96,8 +126,13 @@ def fill(briefing: Briefing, prompts: PromptSet) -> Rendered:
     length = sum(len(message.content) for message in messages)
     if length > LONGEST_PROMPT:
         raise PromptError(f"{prompts.user.path}: the prompt is {length} characters long, the cap is {LONGEST_PROMPT}")
-    parts = [part for template in prompts.templates for part in (template.name, template.source)]
-    return Rendered(messages=messages, digest=_digest([*parts, messages_digest(messages)]), version=prompts.version)
+    templates = prompts.digest
+    return Rendered(
+        messages=messages,
+        digest=_digest([templates, messages_digest(messages)]),
+        templates=templates,
+        version=prompts.version,
+    )
 
 
 def messages_digest(messages: Sequence[Message]) -> str:
@@ -133,4 +168,4 @@ def _tidy(text: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-_NAMES = frozenset([*Briefing.__struct_fields__, "confidence"])
+_NAMES = frozenset([*Briefing.__struct_fields__, "confidence", "selection"])

@@ -22,6 +22,7 @@ MalformedStatus = Literal[
     "truncated",
     "refused",
     "tool_call",
+    "no_completion",
     "no_json",
     "invalid_json",
     "ambiguous",

@@ -3,12 +3,13 @@
 import msgspec
 
 from api.handoff import schema as wire
-from api.handoff.analytics import Invocation, Signal
+from api.handoff.analytics import Citations, Invocation, Signal
 from api.handoff.running import ModelStatistics
 from api.handoff.tables import ModelAnalytics
+from engine.export.model_usage import RunningUsage
 from engine.export.rows import RowEncoder
 from engine.export.worth import seconds
-from engine.manager.record import Planned
+from engine.manager.record import Answered, Planned
 from engine.model.account import Account
 from engine.model.decision import Approved, Decision
 
@@ -18,6 +19,7 @@ class TraderAnalytics:
 
     def __init__(self, trader: str) -> None:
         self._statistics = ModelStatistics(trader)
+        self.usage = RunningUsage()
         self._updated_s = 0.0
         self._last_conversation = ("", 0.0)
         self._encoded: bytes | None = None
@@ -41,8 +43,16 @@ class TraderAnalytics:
         )
         self._changed(at_ms)
 
+    def answered(self, record: Answered, at_ms: int) -> None:
+        """The trader's model answered, or was paid for without an answer."""
+        self.usage.add(record)
+        self._changed(at_ms)
+
     def planned(self, record: Planned, at_ms: int) -> None:
         """Decisions were taken: each counts as a signal, whatever became of it."""
+        if record.grounding is not None:
+            found = record.grounding
+            self._statistics.add_citations(Citations(cited=found.cited, grounded=found.grounded))
         for decision in record.decisions:
             self._statistics.add_signal(
                 Signal(
@@ -63,7 +73,7 @@ class TraderAnalytics:
     def row(self) -> ModelAnalytics:
         """The row as it is now."""
         name, at_s = self._last_conversation
-        row = self._statistics.analytics(self._updated_s)
+        row = self._statistics.analytics(self._updated_s, self.usage.table())
         return msgspec.structs.replace(row, last_convo_doc_id=name, last_convo_timestamp=at_s)
 
     def encoded(self, encode: RowEncoder) -> bytes:

@@ -67,8 +67,8 @@ class Conversations:
         self._open = Exchange(trader=self._trader, slot_ms=slot_ms, asked_ms=at_ms, cycle=cycle)
 
     def answered(self, record: Answered) -> None:
-        """A model replied; what comes when the slot is closed already is part of no conversation."""
-        if self._open is not None and self._open.slot_ms == record.slot_ms:
+        """A model replied; what comes when the slot is closed already, or is no reply, is part of no conversation."""
+        if self._open is not None and self._open.slot_ms == record.slot_ms and not record.failure:
             self._open.answered = record
 
     def planned(self, record: Planned, prompts: Prompts, scale: Decimal) -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 from msgspec import Struct
 
 from api.handoff import schema as wire
+from engine.export.model_usage import RunningUsage
 from engine.export.worth import START_USD, Worth
 from engine.model.position import ZERO
 
@@ -31,9 +32,15 @@ class Tally(Struct, kw_only=True, gc=False):
             self.lost_usd += net
 
 
-def leaderboard_row(trader: str, tally: Tally, worth: Worth, sharpe: float) -> wire.LeaderboardRow:
-    """Equity to the cent and return to a hundredth of a percent, as nof1 shows them."""
+def leaderboard_row(
+    trader: str, tally: Tally, worth: Worth, sharpe: float, model_cost_usd: Decimal, usage: RunningUsage
+) -> wire.LeaderboardRow:
+    """Equity to the cent and return to a hundredth of a percent, as nof1 shows them; the same with the model paid for.
+
+    ``model_cost_usd`` is on the wire's scale.
+    """
     equity = float(round(worth.equity_usd, 2))
+    after_cost = float(round(worth.equity_usd - model_cost_usd, 2))
     return wire.LeaderboardRow(
         id=trader,
         num_trades=tally.wins + tally.losses,
@@ -44,4 +51,9 @@ def leaderboard_row(trader: str, tally: Tally, worth: Worth, sharpe: float) -> w
         return_pct=round(equity / float(START_USD) - 1, 4) * 100,
         equity=equity,
         num_wins=tally.wins,
+        model_cost_dollars=float(model_cost_usd),
+        equity_after_model_cost=after_cost,
+        return_pct_after_model_cost=round(after_cost / float(START_USD) - 1, 4) * 100,
+        num_swapped_replies=usage.swapped,
+        stand_in=usage.stand_in,
     )

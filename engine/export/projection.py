@@ -22,7 +22,7 @@ from engine.export.prompts import Prompts
 from engine.export.rows import EncodedList, RowEncoder
 from engine.export.since_inception import since_inception_of
 from engine.export.trades import trade_of
-from engine.export.worth import Marks, Worth, scale_of, worth_at, worth_of
+from engine.export.worth import Marks, Worth, scale_of, wire_usd, worth_at, worth_of
 from engine.manager import record as r
 from engine.manager.state import State
 from engine.model.decision import ExitPlan
@@ -121,6 +121,8 @@ class Projection:
     def _answered(self, entry: r.Entry, record: r.Answered) -> None:
         _, view = self._trader_of(entry)
         view.conversations.answered(record)
+        view.analytics.answered(record, entry.ts)
+        self._changed("analytics", "leaderboard")
 
     def _planned(self, entry: r.Entry, record: r.Planned) -> None:
         trader, view = self._trader_of(entry)
@@ -255,11 +257,13 @@ class Projection:
         return assemble("accountTotals", rows)
 
     def _leaderboard(self) -> bytes:
-        rows = [
-            self.encode(leaderboard_row(trader, self._views[trader].tally, worth, self._totals.sharpe(trader)))
-            for trader, worth in self._contestants()
-        ]
+        rows = [self.encode(self._leaderboard_row(trader, worth)) for trader, worth in self._contestants()]
         return assemble("leaderboard", rows)
+
+    def _leaderboard_row(self, trader: str, worth: Worth) -> wire.LeaderboardRow:
+        view, account = self._views[trader], self._state.ledger(trader)
+        cost_usd = wire_usd(account.model_cost_usd * scale_of(account))
+        return leaderboard_row(trader, view.tally, worth, self._totals.sharpe(trader), cost_usd, view.analytics.usage)
 
     def _analytics(self) -> bytes:
         return assemble(

@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from engine.executor.grounding import Grounding
 from engine.journal.errors import JournalError
 from engine.manager import record as r
 from engine.manager.state import State
@@ -22,6 +23,7 @@ from engine.model.decision import Decision, Verdict
 from engine.model.ids import TraderId
 from engine.model.order import Fill
 from engine.model.position import Position
+from engine.model.selection import Selection
 
 _log = logging.getLogger(__name__)
 
@@ -52,7 +54,8 @@ class Standing(Struct, frozen=True, kw_only=True):
 class Cycle(Struct, frozen=True, kw_only=True):
     """One slot as its file tells it. ``record`` is the ``SlotClosed`` in the journal; ``prompt`` names its messages.
 
-    Fills and reports are those that were known when the slot closed: what came later is in the journal alone.
+    Fills and reports are those that were known when the slot closed: what came later is in the journal alone. Weights
+    and sleeves of a selector stand there when they changed in this slot.
     """
 
     timestamp: str
@@ -68,9 +71,11 @@ class Cycle(Struct, frozen=True, kw_only=True):
     latency_ms: int
     prompt_version: str
     prompt_digest: str
+    prompt_templates: str
     prompt: str
     chain_of_thought: str
     summary: str
+    grounding: Grounding | None
     answers: tuple[r.Answered, ...]
     decisions: tuple[Decision, ...]
     verdicts: tuple[Verdict, ...]
@@ -79,6 +84,7 @@ class Cycle(Struct, frozen=True, kw_only=True):
     reports: tuple[r.Reported, ...]
     fills: tuple[Fill, ...]
     account: Standing
+    selection: Selection | UnsetType = UNSET
 
 
 class _Gathered:
@@ -89,6 +95,7 @@ class _Gathered:
         self.answers: list[r.Answered] = []
         self.planned: r.Planned | None = None
         self.market: MarketSeen | None = None
+        self.selection: Selection | UnsetType = UNSET
         self.intents: dict[str, r.Intended] = {}
         self.reports: list[r.Reported] = []
         self.fills: list[Fill] = []
@@ -160,6 +167,8 @@ class CycleFiles:
                     second_look=record.second_look,
                     second_snapshot=self._snapshots.get(record.second_look, ""),
                 )
+            case r.Selected(selection=selection):
+                gathered.selection = selection
             case r.Intended(cause="decision", client_order_id=name):
                 gathered.intents[name] = record
             case r.Reported(client_order_id=name) if name in gathered.intents:
@@ -187,9 +196,11 @@ class CycleFiles:
             latency_ms=record.latency_ms,
             prompt_version="" if planned is None else planned.prompt_version,
             prompt_digest="" if planned is None else planned.prompt_digest,
+            prompt_templates="" if planned is None else planned.prompt_templates,
             prompt="" if planned is None else planned.prompt,
             chain_of_thought="" if planned is None else planned.thoughts,
             summary="" if planned is None else planned.summary,
+            grounding=None if planned is None else planned.grounding,
             answers=tuple(gathered.answers),
             decisions=() if planned is None else planned.decisions,
             verdicts=() if planned is None else planned.verdicts,
@@ -198,6 +209,7 @@ class CycleFiles:
             reports=tuple(gathered.reports),
             fills=tuple(gathered.fills),
             account=_standing(self._state.ledger(trader), self._state.prices),
+            selection=gathered.selection,
         )
         try:
             self._waiting.put(cycle, block=not self._live)

@@ -3,14 +3,15 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from engine.executor.ports import ChatModel, Message, Reply
+from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply
 from engine.llm.around import Around
 
 
 class Limited(Around):
     """A chat model that is asked once one of the shared ``places`` is free; first come, first served.
 
-    Waiting for a place is part of waiting for the reply, so a deadline belongs around it.
+    Waiting for a place is part of waiting for the reply. A place is held for as long as somebody waits for the reply: a
+    call that goes on beyond its deadline holds none.
     """
 
     def __init__(self, model: ChatModel, places: asyncio.Semaphore, real: Callable[[], bool]) -> None:
@@ -18,5 +19,16 @@ class Limited(Around):
         self._places = places
 
     async def _in_real_time(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
-        async with self._places:
-            return await self._model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=timeout_ms)
+        loop = asyncio.get_running_loop()
+        asked_s = loop.time()
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                await self._places.acquire()
+        except TimeoutError as error:
+            why = f"no answer within {timeout_ms} ms: nobody was asked, as all places were taken"
+            raise ModelUnavailable(why) from error
+        try:
+            left_ms = max(1, timeout_ms - int(1000 * (loop.time() - asked_s)))
+            return await self._model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=left_ms)
+        finally:
+            self._places.release()

@@ -10,6 +10,7 @@ from typing import Any
 from msgspec import Struct
 
 from engine.executor.ports import Message, Reply
+from engine.llm.scripted_weights import asked_for_weights, weights_answer
 
 CHARACTERS_A_TOKEN = 4
 NEAREST_STOP, FARTHEST_STOP = 0.004, 0.03  # fractions of the price
@@ -72,14 +73,17 @@ class ScriptedModel:
         )
 
     def answer(self, text: str) -> str:
-        """The answer to a prompt's text, in decision contract v2."""
+        """The answer to a prompt's text: decisions in contract v2, or weights where the prompt wants those."""
+        said = (
+            f"No language model was called: this is the scripted model {self._name!r}, style {self._style}, "
+            f"seed {self._seed}, which goes by fixed rules over the numbers in the prompt."
+        )
+        if asked_for_weights(text):
+            return weights_answer(text, self._style, said)
         style = STYLES[self._style]
         seen = read(text)
         decisions: list[dict[str, Any]] = []
-        thoughts = [
-            f"No language model was called: this is the scripted model {self._name!r}, style {self._style}, "
-            f"seed {self._seed}, which goes by fixed rules over the numbers in the prompt."
-        ]
+        thoughts = [said]
         room = seen.most_positions - len(seen.positions)
         for coin in seen.coins:
             held = seen.positions.get(coin.name)

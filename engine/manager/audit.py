@@ -14,7 +14,10 @@ SHOWN = 20
 
 
 class Audit:
-    """Collects faults: orders without an intent, fills without an order, slots without exactly one outcome."""
+    """Collects faults: orders without an intent, fills without an order, slots without exactly one outcome.
+
+    Also models that were called without an open slot, or more often than it reserved money for.
+    """
 
     def __init__(self) -> None:
         self.slots_opened = 0
@@ -24,6 +27,7 @@ class Audit:
         self._faults: list[str] = []
         self._open: dict[str, int] = {}
         self._closed_until: dict[str, int] = {}
+        self._asks_left: dict[str, int] = {}
         self._orders: dict[str, Decimal] = {}
         self._intents: dict[str, int] = {}
         self._trades: dict[str, int] = {}
@@ -40,6 +44,9 @@ class Audit:
                 if slot_ms <= self._closed_until.get(trader, -1):
                     self._fault(entry, f"{trader} opens slot {slot_ms} again")
                 self._open[trader] = slot_ms
+                self._asks_left[trader] = record.asks
+            case r.Answered():
+                self._answered(entry, record, trader)
             case r.SlotClosed():
                 self._slot_closed(entry, record, trader)
             case r.Intended(envelope=envelope):
@@ -66,6 +73,15 @@ class Audit:
             self._fault(entry, f"slot {record.slot_ms} of {trader} has a second outcome")
         last_ms = record.slot_ms if record.until_ms is None else record.until_ms
         self._closed_until[trader] = max(last_ms, self._closed_until.get(trader, -1))
+
+    def _answered(self, entry: r.Entry, record: r.Answered, trader: str) -> None:
+        if self._open.get(trader) != record.slot_ms:
+            if not record.late:
+                self._fault(entry, f"{trader} has an answer in time for slot {record.slot_ms}, which is not open")
+            return
+        self._asks_left[trader] -= 1
+        if self._asks_left[trader] < 0:
+            self._fault(entry, f"{trader} has more answers in slot {record.slot_ms} than money was set aside for")
 
     def _filled(self, entry: r.Entry, fill: Fill) -> None:
         trade, order = fill.trade_id, fill.client_order_id

@@ -8,7 +8,9 @@ from msgspec import Struct
 from engine.executor.context import Context
 from engine.executor.limits import AccountLimits, Limits
 from engine.executor.ports import ChatModel, Strategy
-from engine.executor.prompt import PromptSet
+from engine.executor.prompt import PromptSource
+from engine.executor.selector.selector import Selector
+from engine.manager.budget import Allowance
 from engine.manager.feed import Feed, MarkMissing
 from engine.manager.gateway import Gateway
 from engine.manager.state import State
@@ -20,16 +22,36 @@ from engine.model.order import MarginMode, OrderStyle
 
 
 class ModelDecider(Struct, frozen=True, kw_only=True):
-    """Decisions by a chat model: what it is shown and how long it may think."""
+    """Decisions by a chat model: what it is shown, how long it may think, and what it may use up.
+
+    With a ``selector`` it does not decide per coin but weighs the strategies of that.
+
+    Without an ``allowance`` no budget counts what it uses: nobody is paid for it. ``live_only`` says that it is really
+    called: about slots of the past nobody asks it, which would cost money and be answered with what was read since.
+    """
 
     model: ChatModel
-    prompts: PromptSet
+    prompts: PromptSource
     timeout_ms: int
     series_interval_ms: int
     long_interval_ms: int
+    allowance: Allowance | None = None
+    live_only: bool = False
+    selector: Selector | None = None
 
 
-Decider = Strategy | ModelDecider
+Decider = Strategy | ModelDecider | Selector
+
+
+def selector_of(decider: Decider) -> Selector | None:
+    """The selector that decides, alone or by its model; ``None`` where none does."""
+    match decider:
+        case Selector():
+            return decider
+        case ModelDecider(selector=selector):
+            return selector
+        case _:
+            return None
 
 
 class Desk(Struct, kw_only=True):
@@ -98,6 +120,8 @@ def context_of(desk: Desk, state: State, slot_ms: int, now_ms: int, only: tuple[
         book=account_state.book,
         pending=state.pending(desk.account) if account_state.intents else (),
         recent_trades=trader.recent_trades,
+        selection=trader.selection,
+        lessons=trader.lessons,
     )
     if type(desk.decider) is ModelDecider and not context.equity_usd.is_finite():
         raise Unlookable(f"equity:not finite ({context.equity_usd})")

@@ -1,6 +1,6 @@
 """Evidence: the large things that records refer to by hash — market snapshots, prompts, raw replies."""
 
-from base64 import b64encode
+from base64 import b64decode, b64encode
 
 import msgspec
 
@@ -40,7 +40,7 @@ def keep_prompt(recorder: Recorder, rendered: Rendered) -> str:
     return ",".join(parts)
 
 
-def answered(reply: Reply, slot_ms: int, late: bool) -> Answered:
+def answered(reply: Reply, slot_ms: int, late: bool, *, metered: bool = False) -> Answered:
     """The record of a reply; bytes that are not valid text are kept base64."""
     try:
         raw, raw_base64 = reply.raw.decode(), ""
@@ -56,7 +56,33 @@ def answered(reply: Reply, slot_ms: int, late: bool) -> Answered:
         finish_reason=reply.finish_reason,
         prompt_tokens=reply.prompt_tokens,
         completion_tokens=reply.completion_tokens,
+        cached_tokens=reply.cached_tokens,
         cost_usd=reply.cost_usd,
         latency_ms=reply.latency_ms,
         late=late,
+        fingerprint=reply.fingerprint,
+        swapped_from=reply.swapped_from,
+        attempts=reply.attempts,
+        structured=reply.structured,
+        from_cache=reply.from_cache,
+        metered=metered,
+    )
+
+
+def reply_of(record: Answered) -> Reply:
+    """The reply that a record holds, its bytes as they came."""
+    return Reply(
+        raw=b64decode(record.raw_base64) if record.raw_base64 else record.raw.encode(),
+        model=record.model,
+        finish_reason=record.finish_reason,
+        prompt_tokens=record.prompt_tokens,
+        completion_tokens=record.completion_tokens,
+        cached_tokens=record.cached_tokens,
+        cost_usd=record.cost_usd,
+        latency_ms=record.latency_ms,
+        fingerprint=record.fingerprint,
+        swapped_from=record.swapped_from,
+        attempts=record.attempts,
+        structured=record.structured,
+        from_cache=record.from_cache,
     )

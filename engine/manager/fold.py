@@ -5,12 +5,14 @@ from decimal import Decimal
 from typing import Any
 
 from engine.manager import record as r
-from engine.manager.state import AccountState, OpenIntent, Origin, State, TraderState
+from engine.manager.metering import BUDGET_INCIDENTS, note, release, reserve, spend
+from engine.manager.state import AccountState, OpenIntent, Origin, PromptInForce, State, TraderState
 from engine.model.account import Account, with_fill, with_funding, with_model_cost, with_transfer
 from engine.model.book import Book
 from engine.model.ids import HOUSE, RESERVE, AccountId, TraderId
 from engine.model.order import Accepted, Canceled, Fill, Order, Rejected, SetLeverage, Unresolved
 from engine.model.position import ZERO
+from engine.model.spending import Usage
 from engine.model.standing import DAY_MS, HOUR_MS, HOURLY_POINTS, Standing, Status
 from engine.model.trade import CloseReason, follow, with_trip_funding
 
@@ -31,6 +33,10 @@ def apply(state: State, entry: r.Entry) -> State:
 def _started(state: State, record: r.Started, ts: int, who: TraderId) -> None:
     state.epoch = record.epoch
     state.unended_starts = (*state.unended_starts[-STARTS_REMEMBERED:], ts)
+    for trader in state.traders.values():
+        if trader.ask is not None:  # whoever was asked when the last epoch ended, its answer is lost
+            slot_ms = -1 if trader.open_slot_ms is None else trader.open_slot_ms
+            release(state, trader, slot_ms, trader.ask, ts)
 
 
 def _stopped(state: State, record: r.Stopped, ts: int, who: TraderId) -> None:
@@ -61,12 +67,17 @@ def _slot_opened(state: State, record: r.SlotOpened, ts: int, who: TraderId) -> 
     trader.open_slot_ms = record.slot_ms
     trader.standing.last_slot_ms = record.slot_ms
     trader.standing.slots += 1
+    if record.reserved_tokens or record.reserved_usd:
+        reserve(state, trader, record)
 
 
 def _slot_closed(state: State, record: r.SlotClosed, ts: int, who: TraderId) -> None:
     trader = state.traders[who]
     if trader.open_slot_ms == record.slot_ms:
         trader.open_slot_ms = None
+        if trader.ask is not None:
+            left = Usage(tokens=record.unsettled_tokens, usd=record.unsettled_usd)
+            release(state, trader, record.slot_ms, left, ts)
     last_ms = record.slot_ms if record.until_ms is None else record.until_ms
     if last_ms > trader.standing.last_slot_ms:
         trader.standing.last_slot_ms = last_ms
@@ -76,6 +87,22 @@ def _answered(state: State, record: r.Answered, ts: int, who: TraderId) -> None:
     if record.cost_usd:
         book = state.account_of(who).book
         book.traders[who] = with_model_cost(book.traders[who], record.cost_usd)
+    trader = state.traders[who]
+    if record.metered:
+        spend(state, trader, record, ts)
+    if not (record.late or record.failure):
+        trader.stand_in = record.model if record.swapped_from else ""
+
+
+def _planned(state: State, record: r.Planned, ts: int, who: TraderId) -> None:
+    if record.prompt_templates:
+        trader, templates = state.traders[who], record.prompt_templates
+        if trader.prompt is None or trader.prompt.templates != templates:
+            trader.prompt = PromptInForce(version=record.prompt_version, templates=templates)
+
+
+def _selected(state: State, record: r.Selected, ts: int, who: TraderId) -> None:
+    state.traders[who].selection = record.selection
 
 
 def _intended(state: State, record: r.Intended, ts: int, who: TraderId | None) -> None:
@@ -183,6 +210,8 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
         _new_day(standing, now_ms)
     standing.day_turnover_usd += fill.quantity * fill.price
     standing.day_fees_usd += fill.fee_usd
+    if trade is not None:
+        trader.unlearned = (*trader.unlearned[1 - RECENT_TRADES :], (trade, trader.plans.get(coin)))
     if trip is None:
         del trader.trips[coin]
         trader.plans.pop(coin, None)
@@ -205,6 +234,12 @@ def _fill_of_trader(trader: TraderState, book: Book, fill: Fill, origin: Origin,
             standing.loss_streak = 0
         else:
             standing.loss_streak += 1
+
+
+def _learned(state: State, record: r.Learned, ts: int, who: TraderId) -> None:
+    trader, lesson = state.traders[who], record.lesson
+    trader.unlearned = tuple(closed for closed in trader.unlearned if closed[0].trade_id != lesson.trade_id)
+    trader.lessons = (*trader.lessons[1 - RECENT_TRADES :], lesson)
 
 
 def _funded(state: State, record: r.Funded, ts: int, who: TraderId) -> None:
@@ -278,11 +313,13 @@ def _priced(state: State, record: r.Priced, ts: int, who: TraderId) -> None:
     state.prices = record.prices
 
 
-def _incident(state: State, record: r.Incident, ts: int, who: TraderId) -> None:
+def _incident(state: State, record: r.Incident, ts: int, who: TraderId | None) -> None:
     account = state.accounts.get(AccountId(record.account))
     if account is not None:
         account.incidents += 1
         account.alarms += 1 if record.severity == "critical" and record.what in TRIPPING else 0
+    if record.what in BUDGET_INCIDENTS:
+        note(state.spending if who is None else state.traders[who].spending, record.what, ts)
 
 
 def _control(state: State, record: r.Control, ts: int, who: TraderId | None) -> None:
@@ -353,10 +390,12 @@ FOLDS: dict[type[Any], Callable[[State, Any, int, Any], None]] = {
     r.Observed: _nothing,
     r.SlotOpened: _slot_opened,
     r.Answered: _answered,
-    r.Planned: _nothing,
+    r.Planned: _planned,
+    r.Selected: _selected,
     r.Intended: _intended,
     r.Reported: _reported,
     r.Filled: _filled,
+    r.Learned: _learned,
     r.Funded: _funded,
     r.Liquidated: _liquidated,
     r.Transferred: _transferred,

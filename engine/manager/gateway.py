@@ -7,6 +7,7 @@ from engine.executor.limits import Limits
 from engine.manager.border import believed, is_bookable, is_payable, is_readable
 from engine.manager.funding import funded
 from engine.manager.halt import KillSwitch, NoSwitch
+from engine.manager.lessons import learn
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
@@ -207,6 +208,8 @@ class Gateway:
             owner = _liquidated(account.book, fill)
             self._foreign(fill, owner)
         recorder.say(Filled(account=self.account, fill=fill), owner)
+        if owner is not None:
+            learn(recorder, owner)
         self.filled += 1
 
     def _foreign(self, fill: Fill, owner: TraderId | None) -> None:

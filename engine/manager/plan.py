@@ -137,6 +137,7 @@ def _exit_plan(decision: Decision, desk: Desk) -> ExitPlan | None:
         stop_loss=stop,
         profit_target=target,
         invalidation_condition=decision.invalidation_condition,
+        justification=decision.justification,
         risk_usd=decision.risk_usd,
         confidence=decision.confidence,
     )

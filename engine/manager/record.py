@@ -6,9 +6,12 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Struct
 
+from engine.executor.grounding import Grounding
 from engine.model.decision import Decision, ExitPlan, Verdict
 from engine.model.ids import AccountId, TraderId
+from engine.model.lesson import Lesson
 from engine.model.order import Envelope, Fill, MarginMode, OrderReport, VenueAccount
+from engine.model.selection import Selection
 
 Cause = Literal["decision", "stop", "target", "liquidation", "operator", "leverage", "cancel"]
 Outcome = Literal["acted", "denied", "held", "failed", "skipped", "interrupted"]
@@ -66,16 +69,25 @@ class Observed(Struct, frozen=True, kw_only=True):
 
 
 class SlotOpened(Struct, frozen=True, kw_only=True, gc=False):
-    """A trader began to decide; ``reserved_usd`` is the most the model may cost."""
+    """A trader began to decide; its model may be called ``asks`` times.
+
+    ``reserved_usd`` and ``reserved_tokens`` are the most that all these calls together may cost. No tokens are reserved
+    for a model that no budget counts.
+    """
 
     slot_ms: int
     reserved_usd: Decimal = Decimal(0)
+    reserved_tokens: int = 0
+    asks: int = 0
 
 
 class Answered(Struct, frozen=True, kw_only=True):
     """A model replied, usable or not, in time or late: what was paid for is kept.
 
     ``raw`` is the reply's text; where the bytes are not valid text ``raw`` is empty and ``raw_base64`` holds them.
+    ``model`` and ``fingerprint`` are what the endpoint returned; ``swapped_from`` names the model that was asked when
+    another answered for it. ``failure`` says why there is no reply, though calls were paid for. ``metered`` tells
+    whether a budget counts the tokens (``cached_tokens`` are some of the prompt's) and the cost.
     """
 
     slot_ms: int
@@ -85,17 +97,26 @@ class Answered(Struct, frozen=True, kw_only=True):
     finish_reason: str = ""
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    cached_tokens: int = 0
     cost_usd: Decimal = Decimal(0)
     latency_ms: int = 0
     late: bool = False
+    fingerprint: str = ""
+    swapped_from: str = ""
+    attempts: int = 1
+    structured: bool = False
+    from_cache: bool = False
+    failure: str = ""
+    metered: bool = False
 
 
 class Planned(Struct, frozen=True, kw_only=True):
     """What was shown, what was decided and what became of each decision.
 
     ``first_look`` and ``second_look`` are the instants of the two looks (``Snapshot.time_ms``); ``prompt`` refers to
-    the rendered messages, ``prompt_digest`` and ``prompt_version`` name the template. ``thoughts`` is the model's chain
-    of thought, ``summary`` its own conclusion.
+    the rendered messages; ``prompt_digest`` names them and their templates exactly, ``prompt_templates`` the text of
+    the templates alone, ``prompt_version`` the templates for people. ``thoughts`` is the model's chain of thought,
+    ``summary`` its own conclusion; ``grounding`` counts the numbers in its words.
     """
 
     slot_ms: int
@@ -106,8 +127,17 @@ class Planned(Struct, frozen=True, kw_only=True):
     prompt: str = ""
     prompt_digest: str = ""
     prompt_version: str = ""
+    prompt_templates: str = ""
+    grounding: Grounding | None = None
     summary: str = ""
     thoughts: str = ""
+
+
+class Selected(Struct, frozen=True, kw_only=True):
+    """What a selector's strategies weigh and hold from this slot on; said when something of it changed."""
+
+    slot_ms: int
+    selection: Selection
 
 
 class Intended(Struct, frozen=True, kw_only=True, gc=False):
@@ -141,6 +171,12 @@ class Filled(Struct, frozen=True, kw_only=True, gc=False):
 
     account: AccountId
     fill: Fill
+
+
+class Learned(Struct, frozen=True, kw_only=True, gc=False):
+    """A trade of a trader closed: what had been planned for it, and what came."""
+
+    lesson: Lesson
 
 
 class Funded(Struct, frozen=True, kw_only=True):
@@ -179,13 +215,18 @@ class Transferred(Struct, frozen=True, kw_only=True):
 
 
 class SlotClosed(Struct, frozen=True, kw_only=True, gc=False):
-    """The one outcome of a slot. ``until_ms`` closes a range of slots that nobody was there to open."""
+    """The one outcome of a slot. ``until_ms`` closes a range of slots that nobody was there to open.
+
+    ``unsettled_usd`` and ``unsettled_tokens`` are the most that a call may have cost whose answer did not come.
+    """
 
     slot_ms: int
     outcome: Outcome
     why: str = ""
     until_ms: int | None = None
     latency_ms: int = 0
+    unsettled_usd: Decimal = Decimal(0)
+    unsettled_tokens: int = 0
 
 
 class Marked(Struct, frozen=True, kw_only=True, gc=False):
@@ -236,9 +277,11 @@ Record = (
     | SlotOpened
     | Answered
     | Planned
+    | Selected
     | Intended
     | Reported
     | Filled
+    | Learned
     | Funded
     | Liquidated
     | Transferred

@@ -7,6 +7,7 @@ import structlog
 
 from engine.manager.allocation import fund
 from engine.manager.arena import Arena
+from engine.manager.lessons import learn
 from engine.manager.ports import VenueUnreachable
 from engine.manager.record import Configured, Incident, SlotClosed, Started, TraderTerms
 from engine.manager.resolve import resolve
@@ -60,11 +61,15 @@ def _check_places(arena: Arena, terms: Sequence[TraderTerms]) -> None:
 
 
 def close_left_open(arena: Arena) -> None:
-    """A slot that was opened and never closed is interrupted; it is not asked again. Missed slots are one range."""
+    """A slot that was opened and never closed is interrupted; it is not asked again. Missed slots are one range.
+
+    A trade that closed just before the end is learned from.
+    """
     recorder = arena.recorder
     now_ms = recorder.clock.now_ms()
     for desk in arena.desks.values():
         trader = arena.state.traders[desk.trader]
+        learn(recorder, desk.trader)
         if trader.open_slot_ms is not None:
             recorder.say(
                 SlotClosed(slot_ms=trader.open_slot_ms, outcome="interrupted", why="the engine ended in this slot"),

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from engine.executor.context import PendingOrder
 from engine.manager import record as r
@@ -10,8 +10,11 @@ from engine.model.account import Account
 from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import AccountId, TraderId
+from engine.model.lesson import Lesson
 from engine.model.order import Envelope, MarginMode, Order
 from engine.model.position import ZERO
+from engine.model.selection import UNWEIGHED, Selection
+from engine.model.spending import Spending, Usage
 from engine.model.standing import Standing
 from engine.model.trade import CloseReason, Trade, Trip
 
@@ -61,15 +64,36 @@ class AccountState(Struct, kw_only=True):
     rebalanced_ms: int = 0
 
 
+class PromptInForce(Struct, frozen=True, kw_only=True, gc=False):
+    """The templates of a trader's last prompt: names and versions, and the digest of their text."""
+
+    version: str
+    templates: str
+
+
 class TraderState(Struct, kw_only=True):
-    """One trader: its terms, standing, exit plans, round trips under way and the last trades it completed."""
+    """One trader: its terms, standing, exit plans, round trips under way and the last trades it completed.
+
+    ``unlearned`` holds the trades whose lesson is not in the journal yet, each with the plan that it ended under.
+    ``ask`` is the most that one call of the open slot may use, while some of that is reserved; ``unsettled`` holds, by
+    slot, what calls of this day may have used whose answer never came. ``stand_in`` is who answers for the trader's own
+    model at present, empty when it answers itself. ``selection`` is a selector's, in force since its last change.
+    """
 
     terms: r.TraderTerms
     standing: Standing
     plans: dict[str, ExitPlan] = {}
     trips: dict[str, Trip] = {}
     recent_trades: tuple[Trade, ...] = ()
+    unlearned: tuple[tuple[Trade, ExitPlan | None], ...] = ()
+    lessons: tuple[Lesson, ...] = ()
+    prompt: PromptInForce | None = None
     open_slot_ms: int | None = None
+    spending: Spending = field(default_factory=Spending)
+    ask: Usage | None = None
+    unsettled: dict[int, Usage] = {}
+    stand_in: str = ""
+    selection: Selection = UNWEIGHED
 
 
 class State(Struct, kw_only=True):
@@ -82,6 +106,7 @@ class State(Struct, kw_only=True):
     accounts: dict[AccountId, AccountState] = {}
     traders: dict[TraderId, TraderState] = {}
     prices: dict[str, Decimal] = {}
+    spending: Spending = field(default_factory=Spending)
     halted: str = ""
     unended_starts: tuple[int, ...] = ()
 

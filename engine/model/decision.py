@@ -39,11 +39,15 @@ class Decision(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class ExitPlan(Struct, frozen=True, kw_only=True, gc=False):
-    """How a position is to end; prices in USD. The engine watches it on shared coins, the venue on exclusive ones."""
+    """How a position is to end; prices in USD. The engine watches it on shared coins, the venue on exclusive ones.
+
+    ``justification`` is why it was entered, in the decider's words.
+    """
 
     stop_loss: Decimal | None = None
     profit_target: Decimal | None = None
     invalidation_condition: str = ""
+    justification: str = ""
     risk_usd: Decimal | None = None
     confidence: float | None = None
 

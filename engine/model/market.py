@@ -27,9 +27,9 @@ class Column(Struct, frozen=True, gc=False, cache_hash=True):
     """The name of one column of numbers over the closed bars of a coin.
 
     ``indicator`` is one of ``engine.indicators.INDICATORS`` (``ema``, ``rsi``, ``atr``, ``macd``, ``macd_signal``,
-    ``macd_histogram``, ``bollinger_upper``, ``bollinger_middle``, ``bollinger_lower``), a bar field (``open``,
-    ``high``, ``low``, ``close``, ``volume``) or ``funding_rate`` and ``open_interest``. ``interval_ms`` 0 means the
-    base bar.
+    ``macd_histogram``, ``bollinger_upper``, ``bollinger_middle``, ``bollinger_lower``, ``momentum``, ``channel_high``,
+    ``channel_low``, ``volume_average``), a bar field (``open``, ``high``, ``low``, ``close``, ``volume``) or
+    ``funding_rate`` and ``open_interest``. ``interval_ms`` 0 means the base bar.
     """
 
     indicator: str

@@ -163,6 +163,11 @@ def a_leaderboard_row() -> LeaderboardRow:
         return_pct=-0.02,
         equity=9998,
         num_wins=1,
+        model_cost_dollars=0.5,
+        equity_after_model_cost=9997.5,
+        return_pct_after_model_cost=-0.03,
+        num_swapped_replies=0,
+        stand_in="",
     )
 
 

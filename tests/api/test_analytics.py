@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from api.handoff.analytics import SIGNAL_GROUPS, Invocation, Signal, model_analytics
+from api.handoff.analytics import SIGNAL_GROUPS, Citations, Invocation, Signal, model_analytics
 from api.handoff.running import ModelStatistics
 from api.handoff.schema import Trade, Trades
+from api.handoff.tables import GroundingBreakdown
 from tests.api.documents import a_trade
 
 TRADE_TABLES = (
@@ -89,11 +90,22 @@ def test_signals_and_invocations_fill_the_other_two_tables() -> None:
     assert (row.last_convo_doc_id, row.last_convo_timestamp) == ("m_360", 360)
 
 
+def test_cited_numbers_count_together_and_reply_by_reply() -> None:
+    replies = [Citations(cited=10, grounded=9), Citations(cited=0, grounded=0), Citations(cited=2, grounded=1)]
+
+    table = model_analytics("m", 9.0, [], [], [], replies).grounding_breakdown_table
+
+    assert isinstance(table, GroundingBreakdown)
+    assert (table.num_replies, table.num_numbers_cited, table.num_numbers_grounded) == (2, 12, 10)
+    assert table.grounded_pct == pytest.approx(1000 / 12)
+    assert (table.avg_grounded_pct, table.min_grounded_pct) == (pytest.approx(70), 50)
+
+
 def test_a_model_without_any_history_has_zeros_everywhere() -> None:
     row = msgspec.to_builtins(model_analytics("m", 9.0, [], [], []))
 
     tables = [value for value in row.values() if isinstance(value, dict)]
-    assert [len(table) for table in tables] == [12, 13, 34, 15, 13, 5]
+    assert [len(table) for table in tables] == [12, 13, 34, 15, 13, 5, 6, 11]
     assert {value for table in tables for value in table.values()} == {0}
 
 
@@ -103,10 +115,14 @@ def test_adding_one_event_at_a_time_gives_the_same_row_as_the_whole_history(seed
     trades: list[Trade] = []
     signals: list[Signal] = []
     invocations: list[Invocation] = []
+    citations: list[Citations] = []
 
     for step in range(300):
         invocations.append(an_invocation(rng, time_s=1_760_000_000 + step * 180 + rng.random()))
         running.add_invocation(invocations[-1])
+        cited = rng.choice([0, rng.randrange(1, 40)])
+        citations.append(Citations(cited=cited, grounded=rng.randint(0, cited)))
+        running.add_citations(citations[-1])
         for _ in range(rng.randrange(4)):
             signals.append(a_signal(rng))
             running.add_signal(signals[-1])
@@ -114,9 +130,9 @@ def test_adding_one_event_at_a_time_gives_the_same_row_as_the_whole_history(seed
             trades.append(a_random_trade(rng))
             running.add_trade(trades[-1])
         if step < 5 or step % 60 == 0:
-            assert_close(running.analytics(9.0), model_analytics("m", 9.0, trades, signals, invocations))
+            assert_close(running.analytics(9.0), model_analytics("m", 9.0, trades, signals, invocations, citations))
 
-    assert_close(running.analytics(9.0), model_analytics("m", 9.0, trades, signals, invocations))
+    assert_close(running.analytics(9.0), model_analytics("m", 9.0, trades, signals, invocations, citations))
 
 
 def table_values(trades: tuple[Trade, ...], model_id: str) -> dict[str, Any]:

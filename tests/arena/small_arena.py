@@ -188,6 +188,7 @@ class SmallArena:
         decider = trader.decider
         if isinstance(decider, ModelDecider):
             columns: Sequence[Column] = prompt_columns(decider.series_interval_ms, decider.long_interval_ms)
+            columns = [*columns, *(() if decider.selector is None else decider.selector.columns)]
         else:
             columns = decider.columns
         self.market.declare([*columns, *risk.columns(trader.limits)])

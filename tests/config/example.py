@@ -105,6 +105,25 @@ def write(folder: Path, changes: Mapping[str, str] | None = None) -> Path:
     return etc / "nof0.yaml"
 
 
+def library(
+    version: int = 1, reviewed_by: str = "ann", scores: str = "{range: {score: 1, sharpe: 1, return_pct: 1, hours: 9}}"
+) -> str:
+    """The text of a selector's library of two strategies, one of them with scores."""
+    return f"""\
+version: {version}
+reviewed_by: "{reviewed_by}"
+strategies:
+  swing:
+    strategy: bollinger_range
+    about: Back to the middle.
+    settings: {{period: 30}}
+    scores: {scores}
+  cash:
+    strategy: cash
+    about: Nothing.
+"""
+
+
 def load_example(
     folder: Path, changes: Mapping[str, str] | None = None, environ: Mapping[str, str] | None = None
 ) -> Settings:

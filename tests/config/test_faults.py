@@ -57,6 +57,25 @@ LLM = [
         "names no model",
     ),
 ]
+LLM += [
+    ("model_name: openai/gpt-5", "model_name: x\n    seed: -1", "models.gpt-5.seed", "from 0"),
+    ("model_name: openai/gpt-5", "model_name: x\n    reasoning_effort: much", "models.gpt-5.reasoning_effort", "low"),
+    ("model_name: openai/gpt-5", "model_name: x\n    base_url: ftp://x", "models.gpt-5.base_url", "http://"),
+    ("model_name: openai/gpt-5", "model_name: x\n    api_key: sk-1", "models.gpt-5.api_key", "${VARIABLE}"),
+    (
+        "model_name: openai/gpt-5",
+        "model_name: x\n    extra_body: {stream: true}",
+        "models.gpt-5.extra_body.stream",
+        "not for extra_body",
+    ),
+    ("model_name: openai/gpt-5", "model_name: x\n    prices: {input: 1}", "models.gpt-5.prices.input", "input_usd"),
+    (
+        "model_name: openai/gpt-5",
+        "model_name: x\n    prices: {input_usd: -1}",
+        "models.gpt-5.prices.input_usd",
+        "least",
+    ),
+]
 EXECUTOR = [
     ("min_confidence: 75", "min_confidence: 101", "min_confidence", "from 0 to 100"),
     ("min_confidence: 75", "min_confidence: 1e999", "min_confidence", "expected a number"),
@@ -100,7 +119,11 @@ MANAGER = [
     ("decision_interval: 5m", "coins: [BTC, DOGE]", "traders[1].coins[1]", "its market knows"),
     ("decision_interval: 5m", "coins: [BTC, BTC]", "traders[1].coins[1]", "there already"),
     ("decision_interval: 5m", "model: gpt-6", "traders[1].model", "known: script, gpt-5"),
-    ("decision_interval: 5m", "kind: selector", "traders[1].kind", "decide alone"),
+    ("decision_interval: 5m", "kind: selector", "traders[1].selector.library", "is missing"),
+    ("decision_interval: 5m", "selector: {top: 2}", "traders[1].selector.library", "is missing"),
+    ("decision_interval: 5m", "selector: {library: no.yaml}", "traders[1].selector.library", "cannot be read"),
+    ("decision_interval: 5m", "selector: {library: llm.yaml}", "traders[1].selector.library", "is not a key here"),
+    ("decision_interval: 5m", "selector: {library: l.yaml, top: 0}", "traders[1].selector.top", "from 1 to 32"),
     ("decision_interval: 5m", "kind: baseline", "traders[1].strategy", "is missing"),
     ("model: script", "{model: script, strategy: {name: cash}}", "", "is not YAML"),
     ("model: script", "model: script\n    strategy: {name: cash}", "traders[0].strategy", "one or the other"),
@@ -284,10 +307,43 @@ def test_a_venue_that_cannot_be_traded_at_is_refused_only_where_a_trader_names_i
     assert "a testnet, which Env: test forbids" in faults[0].message
 
 
-def test_a_real_model_is_refused_only_where_a_trader_names_it(tmp_path: Path) -> None:
-    faults = faults_of(tmp_path, with_line("manager.yaml", "model: script", "model: gpt-5"), {"ZENMUX_API_KEY": "k"})
+def test_the_key_of_a_real_model_is_needed_only_where_a_trader_names_it(tmp_path: Path) -> None:
+    load_example(tmp_path)  # the example declares gpt-5, which nobody names
+    named = with_line("manager.yaml", "model: script", "model: gpt-5")
 
-    assert [fault.key for fault in faults] == ["traders[0].model"]
+    faults = faults_of(tmp_path, named)
+
+    assert [(fault.file, fault.key) for fault in faults] == [(str(tmp_path / "etc" / "llm.yaml"), "api_key")]
+    assert "ZENMUX_API_KEY" in faults[0].message
+    assert load_example(tmp_path, named, {"ZENMUX_API_KEY": "k"}).traders[0].model == "gpt-5"
+
+
+def test_a_key_does_not_travel_in_the_open(tmp_path: Path) -> None:
+    environ = {"ZENMUX_API_KEY": "k"}
+    open_address = with_line(
+        "llm.yaml", "model_name: openai/gpt-5", "model_name: x\n    base_url: http://example.com/v1"
+    )
+    this_machine = with_line(
+        "llm.yaml", "model_name: openai/gpt-5", "model_name: x\n    base_url: http://localhost:1/v1"
+    )
+
+    faults = faults_of(tmp_path, open_address, environ)
+
+    assert [fault.key for fault in faults] == ["models.gpt-5.base_url"]
+    assert "in the open" in faults[0].message
+    load_example(tmp_path, this_machine, environ)
+    load_example(tmp_path, open_address)  # without a key there is nothing to hide
+
+
+def test_the_key_of_a_model_that_stands_in_is_needed_with_the_one_it_stands_in_for(tmp_path: Path) -> None:
+    stand_in = "    model_name: openai/gpt-5\n  other:\n    provider: x\n    model_name: y\n    api_key: ${OTHER_KEY}\n"
+    with_stand_in = with_line("llm.yaml", "    model_name: openai/gpt-5\n", stand_in + "    priority: 1\n")
+    named = with_line("manager.yaml", "model: script", "model: gpt-5") | with_stand_in
+
+    faults = faults_of(tmp_path, named, {"ZENMUX_API_KEY": "k"})
+
+    assert [fault.key for fault in faults] == ["models.other.api_key"]
+    assert load_example(tmp_path, named, {"ZENMUX_API_KEY": "k", "OTHER_KEY": "o"}).traders[0].model == "gpt-5"
 
 
 def test_open_interest_that_a_recording_never_has_refuses_the_limit_that_needs_it(tmp_path: Path) -> None:

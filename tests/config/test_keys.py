@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from engine.config import ConfigFaults, Settings, load
-from tests.config.example import write
+from tests.config.example import library, write
 from tests.config.key_listing import Key, all_keys
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
@@ -95,6 +95,8 @@ ANOTHER: dict[str, Any] = {
     "exec_guards.correlation_threshold": 0.5,
     "exec_guards.max_margin_usage_pct": 40,
     "manager.allocation_strategy": "fixed",
+    "models.<name>.base_url": "https://example.com/v1",
+    "models.<name>.extra_body": {"verbosity": "low"},
     "models.<name>.style": "cautious",
     "models.<name>.temperature": 0.5,
     "models.<name>.top_p": 0.5,
@@ -118,6 +120,7 @@ ANOTHER: dict[str, Any] = {
     "traders[].exchange_provider": "sim",
     "traders[].order_style": "post_only",
     "traders[].risk_params": {"max_positions": 7},
+    "traders[].selector.library": "other_library.yaml",
     "traders[].strategy": {"name": "cash"},
 }
 # These five stand at the top of executor.yaml; in the block they are for traders.
@@ -132,6 +135,8 @@ def written(folder: Path, tree: dict[str, dict[str, Any]]) -> Path:
     etc = folder / "etc"
     (etc / "elsewhere").mkdir(exist_ok=True)
     (etc / "instruments.json").write_text("{}")
+    for version, name in enumerate(("library.yaml", "other_library.yaml"), start=1):
+        (etc / name).write_text(library(version=version))
     header = f"{{# Version: {tree['executor.yaml'].get('prompt_schema_version', '1.0.0')} #}}\n"
     for template in (etc / "text.j2", *sorted((folder / "prompts" / "executor").iterdir())):
         template.write_text(header)
@@ -141,9 +146,17 @@ def written(folder: Path, tree: dict[str, dict[str, Any]]) -> Path:
     return path
 
 
+def base_of(key: Key) -> dict[str, dict[str, Any]]:
+    """The base; for the keys of a selector with one that has everything it needs."""
+    tree = copy.deepcopy(BASE)
+    if key.path.startswith("traders[].selector."):
+        tree["manager.yaml"]["traders"][0]["selector"] = {"library": "library.yaml"}
+    return tree
+
+
 def changed(key: Key) -> tuple[dict[str, dict[str, Any]], Any]:
     """The base with another value for one key, and that value."""
-    tree = copy.deepcopy(BASE)
+    tree = base_of(key)
     place: Any = tree[key.file]
     *way, last = key.path.replace("[]", ".0").split(".")
     if way == ["risk_params"] and last in FOR_TRADERS:
@@ -194,7 +207,7 @@ def settings_or_faults(path: Path) -> Settings | ConfigFaults:
 
 @pytest.mark.parametrize("key", KEYS, ids=NAMES)
 def test_changing_a_key_changes_the_settings_or_is_refused(tmp_path: Path, key: Key) -> None:
-    before = load(written(tmp_path, BASE), {"KEY": "key"})
+    before = load(written(tmp_path, base_of(key)), {"KEY": "key"})
     tree, value = changed(key)
 
     after = settings_or_faults(written(tmp_path, tree))

@@ -127,3 +127,20 @@ def test_a_value_that_json_does_not_know_is_written_as_its_text() -> None:
     logs.logger("engine").info("odd", value={1}, error=ValueError("x"))
 
     assert (lines(stream)[0]["value"], lines(stream)[0]["error"]) == ("{1}", "x")
+
+
+@pytest.mark.parametrize(
+    ("level", "models", "shown"), [("info", "warning", 1), ("debug", "info", 2), ("error", "debug", 0)]
+)
+def test_what_is_said_about_endpoints_has_a_level_of_its_own_and_the_common_one(
+    level: logs.Level, models: logs.Level, shown: int
+) -> None:
+    stream = io.StringIO()
+    logs.configure(level, json=True, models=models, stream=stream)
+
+    log = logs.logger(logs.MODELS)
+    log.debug("asked")
+    log.info("answered")
+    log.warning("failed")
+
+    assert len(lines(stream)) == shown

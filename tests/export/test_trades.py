@@ -128,6 +128,11 @@ def test_the_leaderboard_sums_net_profit_and_counts_break_even_as_lost() -> None
         "return_pct": pytest.approx(0.7),
         "equity": 10_070,
         "num_wins": 2,
+        "model_cost_dollars": 0,
+        "equity_after_model_cost": 10_070,
+        "return_pct_after_model_cost": pytest.approx(0.7),
+        "num_swapped_replies": 0,
+        "stand_in": "",
     }
 
 

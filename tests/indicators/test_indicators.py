@@ -77,6 +77,20 @@ def test_the_macd_histogram_is_the_line_less_its_signal(seed: int) -> None:
     assert np.isnan(line[:33]).all()
 
 
+def test_momentum_is_what_the_close_has_moved() -> None:
+    assert compute(Column("momentum", 2), closes(1, 2, 4, 3))[2:].tolist() == [3.0, 1.0]
+
+
+def test_a_channel_is_that_of_the_bars_before() -> None:
+    high, low = np.array([3.0, 5.0, 4.0, 9.0, 1.0]), np.array([2.0, 1.0, 3.0, 8.0, 0.0])
+
+    above, below = compute(Column("channel_high", 2), {"high": high}), compute(Column("channel_low", 2), {"low": low})
+
+    assert np.isnan(above[:2]).all()
+    assert above[2:].tolist() == [5.0, 5.0, 9.0]
+    assert below[2:].tolist() == [1.0, 1.0, 3.0]
+
+
 def test_a_volume_average_is_the_plain_mean() -> None:
     assert compute(Column("volume_average", 2), {"volume": np.array([1.0, 3.0, 5.0])})[1:].tolist() == [2.0, 4.0]
 

@@ -10,14 +10,17 @@ from typing import Any
 import msgspec
 import pytest
 
+from engine.executor.selector.selector import Selector
 from engine.journal.cycles import WAITING_MAX, CycleFiles
 from engine.journal.errors import JournalBroken
 from engine.manager import record as r
 from engine.manager.recorder import replay
 from engine.manager.state import State
 from engine.model.ids import TraderId
-from tests.arena.scripts import buy, close
-from tests.arena.small_arena import SmallArena
+from tests.arena.chat import Speaker, model_decider
+from tests.arena.scripts import MINUTE_MS, T0, buy, close
+from tests.arena.small_arena import SmallArena, Trader
+from tests.executor.selector.libraries import Told, a_library
 
 
 def at_once(seq: int) -> None:
@@ -73,6 +76,19 @@ def test_a_slot_leaves_one_file_that_says_what_was_decided_and_what_came_of_it(t
     closed = [e for e in arena.entries if isinstance(e.record, r.SlotClosed) and e.trader == "ann"]
     assert len(names(tmp_path / "ann")) == len(closed)
     assert cycle["record"] in [entry.seq for entry in closed]
+
+
+def test_a_slot_that_asked_a_model_names_its_prompt_and_counts_the_numbers_of_the_reply(tmp_path: Path) -> None:
+    reply = msgspec.json.encode({"decisions": [], "chain_of_thought": "41.5 was never shown", "summary": ""})
+    arena = SmallArena({"ann": Trader(decider=model_decider(Speaker(reply)))})
+    with filed(arena, tmp_path):
+        arena.at(1).observe().slot("ann")
+
+    cycle = read(tmp_path / "cycle_20251020T000100.json")
+
+    assert cycle["prompt_version"] == "tests/system 1.0.0, tests/user 1.0.0"
+    assert (len(cycle["prompt_digest"]), len(cycle["prompt_templates"])) == (32, 32)
+    assert cycle["grounding"] == {"cited": 1, "grounded": 0}
 
 
 def test_only_traders_with_a_folder_get_files(tmp_path: Path) -> None:
@@ -136,3 +152,21 @@ def test_trading_never_waits_for_a_disk_that_hangs(tmp_path: Path) -> None:
         files.entry(r.Entry(seq=minute + 1, ts=minute * 60_000, trader=TraderId("ann"), record=closed))
 
     assert not (tmp_path / "ann").exists()
+
+
+def test_the_file_of_a_selector_tells_its_weights_where_they_changed_and_no_other_file_does(tmp_path: Path) -> None:
+    selector = Selector(
+        library=a_library({"up": Told()}, {"up": {"range": 1.0}}, regime_interval_ms=MINUTE_MS),
+        top=1,
+        reweigh_ms=60 * MINUTE_MS,
+        least_change=Decimal("0.05"),
+    )
+    waves = {"BTC": [100.0, 101.0] * 60}
+    arena = SmallArena({"ann": Trader(decider=selector), "bob": {}}, waves, from_ms=T0 + 60 * MINUTE_MS)
+    with filed(arena, tmp_path):
+        arena.play(62)
+
+    first, second = (read(tmp_path / name) for name in names(tmp_path))
+
+    assert first["selection"]["weights"] == {"up": 1.0}
+    assert "selection" not in second

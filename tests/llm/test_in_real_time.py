@@ -132,3 +132,112 @@ async def test_what_surrounds_a_model_changes_neither_its_name_nor_its_cost() ->
     model = in_real_time(settings(verbose=True), lambda: True)(Slow())
 
     assert (model.name, model.worst_case_cost_usd) == ("slow", Decimal("0.25"))
+
+
+class Deaf:
+    """Answers after a while, or not at all, and knows whether it was cancelled."""
+
+    name = "deaf"
+    worst_case_cost_usd = Decimal(0)
+
+    def __init__(self, takes_s: float, failure: Exception | None = None) -> None:
+        self._takes_s = takes_s
+        self._failure = failure
+        self.cancelled = 0
+
+    async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
+        try:
+            await asyncio.sleep(self._takes_s)
+        except asyncio.CancelledError:
+            self.cancelled += 1
+            raise
+        if self._failure is not None:
+            raise self._failure
+        return Reply(raw=b"at last", model="deaf-1", cost_usd=Decimal("0.4"))
+
+
+Heard = list[tuple[Reply | ModelUnavailable, str, int]]
+
+
+def listening(model: ChatModel, heard: Heard, *, late_wait_ms: int = 2_000, at_a_time: int = 8) -> ChatModel:
+    """The model as the engine surrounds it; what comes late goes into ``heard``."""
+    terms = settings(at_a_time=at_a_time)
+    terms = replace(terms, llm=replace(terms.llm, late_wait_ms=late_wait_ms))
+    return in_real_time(terms, lambda: True, lambda *came: heard.append(came))(model)
+
+
+async def test_an_answer_after_the_deadline_is_told_to_whoever_keeps_it() -> None:
+    heard: Heard = []
+    model = Deaf(0.05)
+
+    with pytest.raises(ModelUnavailable, match="no answer within 10 ms") as caught:
+        await ask(listening(model, heard), timeout_ms=10)
+    await asyncio.sleep(0.15)
+
+    assert caught.value.kind == "timeout"
+    [(reply, trader, slot_ms)] = heard
+    assert isinstance(reply, Reply)
+    assert (reply.raw, reply.cost_usd, trader, slot_ms) == (b"at last", Decimal("0.4"), "ann", 60_000)
+
+
+async def test_a_failure_after_the_deadline_is_told_as_well_for_it_may_have_been_paid() -> None:
+    heard: Heard = []
+    failure = ModelUnavailable("it broke", cost_usd=Decimal("0.1"))
+
+    with pytest.raises(ModelUnavailable, match="no answer within"):
+        await ask(listening(Deaf(0.03, failure), heard), timeout_ms=10)
+    await asyncio.sleep(0.1)
+
+    assert heard == [(failure, "ann", 60_000)]
+
+
+async def test_a_call_that_never_ends_is_cancelled_in_the_end() -> None:
+    heard: Heard = []
+    model = Deaf(3_600)
+
+    with pytest.raises(ModelUnavailable):
+        await ask(listening(model, heard, late_wait_ms=30), timeout_ms=10)
+    await asyncio.sleep(0.15)
+
+    assert (model.cancelled, heard) == (1, [])
+
+
+async def test_where_nobody_keeps_late_answers_a_call_ends_with_its_deadline() -> None:
+    model = Deaf(3_600)
+
+    with pytest.raises(ModelUnavailable):
+        await ask(in_real_time(settings(), lambda: True)(model), timeout_ms=10)
+    await asyncio.sleep(0.02)
+
+    assert model.cancelled == 1
+
+
+async def test_who_gives_up_waiting_takes_its_call_along() -> None:
+    heard: Heard = []
+    model = Deaf(3_600)
+    waiting = asyncio.create_task(ask(listening(model, heard)))
+    await asyncio.sleep(0.02)
+
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await asyncio.sleep(0.02)
+
+    assert model.cancelled == 1
+
+
+async def test_a_call_that_lingers_holds_no_place() -> None:
+    """One place: ann's call hangs beyond its deadline; bob is asked all the same."""
+    heard: Heard = []
+    terms = settings(at_a_time=1)
+    around = in_real_time(terms, lambda: True, lambda *came: heard.append(came))
+    quick = Slow()
+    quick.let_go.set()
+
+    with pytest.raises(ModelUnavailable):
+        await ask(around(Deaf(0.3)), timeout_ms=10)
+    reply = await ask(around(quick), trader="bob", timeout_ms=100)
+    await asyncio.sleep(0.4)
+
+    assert reply.raw == b"hold on"
+    assert [trader for _, trader, _ in heard] == ["ann"]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from engine.executor.context import Context
 from engine.executor.ports import Columns
 from engine.executor.strategies.entry import EntrySettings, above_zero, direction_of, enter, exact, leave, scaled
+from engine.executor.strategies.points import begins
 from engine.model.decision import Decision
 from engine.model.market import Column
 
@@ -80,7 +81,7 @@ class BollingerRange:
         reached = np.zeros(len(close), dtype=np.bool_)
         for at_or_beyond in (close >= middle, close <= middle):
             usable = ~np.isnan(close) & ~np.isnan(middle)
-            reached |= _begins(at_or_beyond, usable)
+            reached |= begins(at_or_beyond, usable)
         points: NDArray[np.bool_] = outside | reached
         return points
 
@@ -90,12 +91,3 @@ class BollingerRange:
         why = f"the close is {'below' if wanted > 0 else 'above'} its range"
         stop_away = scaled(self._settings.stop_widths, width)
         return enter(context, coin, wanted, self._settings, stop_away, exact(way_back), why)
-
-
-def _begins(state: NDArray[np.bool_], usable: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """The usable bars at which a state is there and was not at the usable bar before; the first bar counts."""
-    begins = np.zeros(len(state), dtype=np.bool_)
-    rows = np.flatnonzero(usable)
-    now = state[rows]
-    begins[rows] = now & ~np.concatenate((np.zeros(min(1, len(now)), dtype=np.bool_), now[:-1]))
-    return begins

@@ -8,12 +8,17 @@ from msgspec import Struct
 
 from engine.executor.ports import Strategy
 from engine.executor.strategies.bollinger_range import BollingerRange, BollingerRangeSettings
+from engine.executor.strategies.breakout import Breakout, BreakoutSettings
 from engine.executor.strategies.buy_and_hold import BuyAndHold, BuyAndHoldSettings
 from engine.executor.strategies.cash import Cash, CashSettings
 from engine.executor.strategies.ema_trend import EmaCross, EmaCrossSettings, EmaTrend, EmaTrendSettings
 from engine.executor.strategies.equal_weight import EqualWeight, EqualWeightSettings
 from engine.executor.strategies.funding_carry import FundingCarry, FundingCarrySettings
+from engine.executor.strategies.grid import Grid, GridSettings
+from engine.executor.strategies.mean_reversion import MeanReversion, MeanReversionSettings
+from engine.executor.strategies.momentum import Momentum, MomentumSettings
 from engine.executor.strategies.random_trades import RandomTrades, RandomTradesSettings
+from engine.executor.strategies.volatility import Volatility, VolatilitySettings
 
 
 class StrategyError(ValueError):
@@ -29,6 +34,11 @@ _OFFERS: Mapping[str, _Offer] = {
     "ema_trend": _Offer(EmaTrendSettings, lambda settings, seed: EmaTrend(settings)),
     "ema_cross": _Offer(EmaCrossSettings, lambda settings, seed: EmaCross(settings)),
     "bollinger_range": _Offer(BollingerRangeSettings, lambda settings, seed: BollingerRange(settings)),
+    "breakout": _Offer(BreakoutSettings, lambda settings, seed: Breakout(settings)),
+    "momentum": _Offer(MomentumSettings, lambda settings, seed: Momentum(settings)),
+    "mean_reversion": _Offer(MeanReversionSettings, lambda settings, seed: MeanReversion(settings)),
+    "grid": _Offer(GridSettings, lambda settings, seed: Grid(settings)),
+    "volatility": _Offer(VolatilitySettings, lambda settings, seed: Volatility(settings)),
     "funding_carry": _Offer(FundingCarrySettings, lambda settings, seed: FundingCarry(settings)),
     "funding_arbitrage": _Offer(
         FundingCarrySettings, lambda settings, seed: FundingCarry(settings, "funding_arbitrage")

@@ -14,6 +14,7 @@ from engine.model.book import Book
 from engine.model.decision import ExitPlan
 from engine.model.ids import AccountId, TraderId
 from engine.model.instrument import hyperliquid_instrument
+from engine.model.lesson import Lesson, lesson_of
 from engine.model.market import CoinSnapshot, Column, Window, snapshot_of
 from engine.model.position import Position
 from engine.model.standing import DAY_MS, Standing
@@ -111,6 +112,18 @@ def trade() -> Trade:
     )
 
 
+def lesson() -> Lesson:
+    """What that trade taught: 10 USD were risked for 15 USD, and the target came."""
+    plan = ExitPlan(
+        stop_loss=Decimal(107_000),
+        profit_target=Decimal(109_500),
+        justification="RSI14 turned up from 38 while the longer term rises",
+        risk_usd=Decimal(10),
+        confidence=0.7,
+    )
+    return lesson_of(trade(), plan)
+
+
 def context(**changes: Any) -> Context:
     """The scene: 10,000 USD of capital, ETH short at 4,000 with the mark at 4,200, a BTC trade won."""
     account = Account(
@@ -160,5 +173,6 @@ def context(**changes: Any) -> Context:
         account_limits=AccountLimits(),
         book=Book(account=AccountId("sim")),
         recent_trades=(trade(),),
+        lessons=(lesson(),),
     )
     return structs.replace(scene, **changes)

@@ -64,6 +64,7 @@ def bare() -> Context:
         standing=Standing(),
         limits=Limits(),
         recent_trades=(),
+        lessons=(),
     )
 
 
@@ -81,6 +82,7 @@ def as_text(rendered: Rendered) -> str:
         ("aggressive-short", context(), "aggressive_short"),
         ("conservative-long", context(), "conservative_long"),
         ("balanced-swing", context(), "balanced_swing"),
+        ("crowd-fader", context(), "crowd_fader"),
     ],
 )
 def test_the_prompt_is_as_it_was(

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 from msgspec import Struct
 
-from engine.executor.briefing import AccountBrief, Briefing, CoinBrief, PositionBrief, TradeBrief
+from engine.executor.briefing import AccountBrief, Briefing, CoinBrief, PositionBrief
 from engine.executor.prompt import ConfidenceBrief, PromptError, PromptSet, Template, render
+from engine.executor.retrospect import RetrospectBrief, TradeBrief
 from tests.executor.prompt.scene import LONG_MS, PROMPTS, SERIES_MS, context, prompt_set
 
 HEADER = "{# Version: 1.2.3 #}\n"
@@ -108,11 +109,13 @@ def test_every_template_that_ships_can_be_filled() -> None:
 
     versions = [render(context(), prompt_set(name), SERIES_MS, LONG_MS).version for name in strategies]
 
-    assert strategies == ["aggressive_short", "balanced_swing", "conservative_long"]
+    assert strategies == ["aggressive_short", "balanced_swing", "conservative_long", "crowd_fader"]
     assert all("manager/" in version for version in versions)
 
 
-@pytest.mark.parametrize("part", [Briefing, AccountBrief, CoinBrief, PositionBrief, TradeBrief, ConfidenceBrief])
+@pytest.mark.parametrize(
+    "part", [Briefing, AccountBrief, CoinBrief, PositionBrief, TradeBrief, RetrospectBrief, ConfidenceBrief]
+)
 def test_everything_that_a_template_may_print_is_documented(part: type[Struct]) -> None:
     text = (PROMPTS.parent / "docs" / "prompts.md").read_text()
 

@@ -55,6 +55,12 @@ def test_an_unknown_setting_is_refused_by_name(name: str) -> None:
         ("ema_cross", {"quantity": {"BTC": "NaN"}}, "quantity of BTC is NaN"),
         ("ema_cross", {"quantity": {"BTC": -1}}, "quantity of BTC is -1"),
         ("bollinger_range", {"period": 5}, "period is 5 bars"),
+        ("breakout", {"leave_period": 30}, "leave_period is 30 and period 20 bars"),
+        ("momentum", {"leave_atr": 5}, "leave_atr is 5.0 and enter_atr 4.0"),
+        ("mean_reversion", {"oversold": 50}, "oversold is 50.0"),
+        ("grid", {"levels": 0}, "levels is 0"),
+        ("grid", {"sides": "up"}, "sides"),
+        ("volatility", {"calm": 2}, "calm is 2.0 and expanded 1.2"),
         ("funding_carry", {"leave_rate": 1}, "leave_rate is 1"),
         ("buy_and_hold", {"weights": {"BTC": 0}}, "weight of BTC is 0"),
         ("equal_weight", {"drift_pct": 100}, "drift_pct is 100"),
@@ -91,11 +97,16 @@ def proposal_of(decision: Decision, held: Decimal, mark: Decimal) -> Proposal:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_what_a_strategy_wants_by_its_defaults_passes_the_limits_by_their_defaults(name: str, seed: int) -> None:
-    """Baselines and the lean cross have neither stops nor targets: their traders run without those two limits."""
+    """Baselines and the lean cross have neither stops nor targets: their traders run without those two limits.
+
+    A grid's reward is a level and its risk the rest of the grid: its trader runs without the limit on their ratio.
+    """
     settings = dict(NEEDED.get(name, {})) | ({"trades_per_day": 200} if name == "random" else {})
     strategy = build(name, settings, seed=seed)
     has_exits = name not in ("ema_cross", "cash", "buy_and_hold", "equal_weight")
     limits = Limits() if has_exits else LOOSE
+    if name == "grid":
+        limits = replace(limits, min_risk_reward_ratio=None)
     close = a_walk(seed, 800)
     table = columns_over(close, strategy.columns)
     held = Decimal(0)
