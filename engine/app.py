@@ -29,7 +29,7 @@ from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
-from engine.manager.gateway import Gateway
+from engine.manager.gateway import Gateway, Mandate
 from engine.manager.halt import KillSwitch
 from engine.manager.ports import MarketProvider
 from engine.manager.record import TraderTerms
@@ -102,7 +102,9 @@ def assemble(
             venue,
             recorder,
             venue.instruments,
-            {trader.id: trader.limits for trader in traders},
+            {
+                trader.id: Mandate(coins=_coins_of(trader, market), limits=trader.limits) for trader in traders
+            },
             feed.look,
             switch,
         )
@@ -212,7 +214,7 @@ def _desk(
         trader=trader.id,
         account=account.id,
         interval_ms=trader.interval_ms,
-        coins=tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins),
+        coins=_coins_of(trader, market),
         decider=decider,
         limits=trader.limits,
         account_limits=account.limits,
@@ -226,6 +228,11 @@ def _desk(
         max_account_age_ms=max(120_000, 2 * trader.interval_ms),
         candidate_limit=trader.candidate_limit,
     )
+
+
+def _coins_of(trader: TraderSettings, market: MarketProvider) -> tuple[str, ...]:
+    """What the trader may trade: its own list, or all, as far as the market knows them."""
+    return tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins)
 
 
 def _decider(

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from msgspec import Struct
+
 from engine.executor.limits import Limits
 from engine.manager.border import believed, is_bookable, is_payable, is_readable
 from engine.manager.funding import funded
@@ -35,11 +37,18 @@ PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last m
 REFUSED_MOST = 1_000  # bad fills and payments of which each is told once
 
 
+class Mandate(Struct, frozen=True, kw_only=True, gc=False):
+    """What the configuration lets one trader do: in which coins it may hold anything, and within which limits."""
+
+    coins: tuple[str, ...]
+    limits: Limits
+
+
 class Gateway:
     """Everything that one venue account receives goes through here.
 
-    ``market`` is a look at an instant; ``switch`` is asked right before each send: under a
-    halt only what reduces a position leaves.
+    ``market`` is a look at an instant; ``switch`` is asked right before each send: under a halt only what reduces a
+    position leaves. A trader without a mandate sends nothing.
     """
 
     def __init__(
@@ -48,7 +57,7 @@ class Gateway:
         exchange: ExchangeProvider,
         recorder: Recorder,
         instruments: Mapping[str, Instrument],
-        limits: Mapping[TraderId, Limits],
+        mandates: Mapping[TraderId, Mandate],
         market: Callable[[int], MarketSnapshot],
         switch: KillSwitch | None = None,
     ) -> None:
@@ -62,7 +71,7 @@ class Gateway:
         self.traded_usd = ZERO  # filled at once, valued at the orders' limits and as much beyond as is allowed
         self._recorder = recorder
         self._instruments = instruments
-        self._limits = limits
+        self._mandates = mandates
         self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._market = market
         self._funded_ms = 0
@@ -237,10 +246,12 @@ class Gateway:
         if type(order) is not Order:
             return None
         instrument = self._instruments.get(order.coin)
-        limits = self._limits.get(trader)
-        mark = self._market(self._recorder.clock.now_ms()).marks[order.coin]
-        if instrument is None or limits is None or mark is None:
-            return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'limits or mark'}"
+        mandate = self._mandates.get(trader)
+        now_ms = self._recorder.clock.now_ms()
+        market = self._market(now_ms)
+        mark = market.marks[order.coin]
+        if instrument is None or mandate is None or mark is None:
+            return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'mandate or mark'}"
         if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
             return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
         if order.limit_price <= ZERO or mark <= ZERO:
@@ -261,9 +272,13 @@ class Gateway:
         status = self._recorder.state.traders[trader].standing.status
         if status != "running":
             return f"{trader} is {status}: its positions may only shrink"
-        status = self._recorder.state.traders[trader].standing.status
-        if status != "running":
-            return f"{trader} is {status}: nothing is opened any more"
+        if order.coin not in mandate.coins:
+            return f"{order.coin} is not among the coins of {trader}: {', '.join(mandate.coins)}"
+        limits = mandate.limits
+        price = market.price(order.coin)
+        if price is None or not abs(now_ms - price.price_ms) <= limits.max_snapshot_age_ms:
+            age = "unknown" if price is None else f"{now_ms - price.price_ms} ms"
+            return f"the age of the mark of {order.coin} is {age}, {limits.max_snapshot_age_ms} ms are allowed"
         if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
             return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
         notional = abs(after) * min(mark, order.limit_price)

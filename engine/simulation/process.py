@@ -16,7 +16,7 @@ from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.desk import Desk, ModelDecider
 from engine.manager.feed import Feed
-from engine.manager.gateway import Gateway
+from engine.manager.gateway import Gateway, Mandate
 from engine.manager.halt import KillSwitch
 from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
 from engine.manager.recorder import Recorder, replay
@@ -178,13 +178,15 @@ class Process:
             market = Window(site.walk, site.machine, site.faults, lambda venue=venue: venue.in_outage("read"))  # type: ignore[misc]
             feed = feeds[account] = Feed(market, link)
             traders = [trader for trader in site.plan.traders if trader.account == name]
-            limits = {TraderId(trader.name): trader.limits for trader in traders}
+            mandates = {
+                TraderId(trader.name): Mandate(coins=trader.coins, limits=trader.limits) for trader in traders
+            }
             gateway = gateways[account] = Gateway(
                 account,
                 link,
                 recorder,
                 venue.sim.instruments,
-                limits,
+                mandates,
                 feed.look,
                 switch,
             )

@@ -14,8 +14,8 @@ from engine.manager.record import Filled, Reported
 from engine.manager.resolve import GRACE_MS, resolve
 from engine.model.ids import TraderId
 from engine.model.order import Envelope, Order, OrderReport, Rejected, Unresolved
-from tests.arena.scripts import MINUTE_MS, T0, buy, close
-from tests.arena.small_arena import SmallArena
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, close
+from tests.arena.small_arena import SmallArena, Trader
 from tests.arena.venues import AnswerLost, Fenced, FencedAnswerLost, Relay, RequestLost, Stuttering, Unbounded
 
 FLAT = {"BTC": [100.0] * 10, "ETH": [10.0] * 10}
@@ -84,6 +84,26 @@ def test_the_same_order_in_its_right_mind_passes() -> None:
 
     assert arena.held("ann") == arena.venue_holds() == 1
     assert arena.incidents() == []
+
+
+def test_a_coin_that_is_not_the_traders_own_is_refused_whatever_the_planner_says() -> None:
+    arena = SmallArena({"ann": Trader(decider=Scripted({}), coins=("ETH",))}, FLAT)
+
+    report = planted(arena)
+
+    assert isinstance(report, Rejected)
+    assert "BTC is not among the coins of ann: ETH" in report.detail
+
+
+@pytest.mark.parametrize(("minutes", "opens"), [(10, True), (12, False)])
+def test_nothing_is_opened_by_a_mark_that_is_too_old(minutes: int, opens: bool) -> None:
+    arena = SmallArena({"ann": {}}, FLAT)  # ten bars: the last opens nine minutes after the start
+    arena.clock.set(T0 + minutes * MINUTE_MS)
+
+    report = planted(arena)
+
+    assert isinstance(report, Rejected) != opens
+    assert opens or "the age of the mark of BTC" in str(report)
 
 
 @pytest.mark.parametrize(("quantity", "passes"), [("10", True), ("10.001", False)])
