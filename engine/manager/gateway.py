@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from engine.executor.limits import Limits
 from engine.manager.border import believed, is_bookable, is_payable, is_readable
-from engine.manager.funding import funded
+from engine.manager.funding import Holdings, funded, funded_late, untold
 from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
@@ -75,6 +75,8 @@ class Gateway:
         self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._market = market
         self._funded_ms = 0
+        self._funding_read_ms = 0  # when what the venue books as funding was read last, in venue time
+        self._untold: Holdings = {}  # of the last hour: who held coins for which the venue had told nothing yet
         self._refused: dict[str, None] = {}
 
     def intend(
@@ -166,9 +168,10 @@ class Gateway:
         paid: dict[tuple[int, str], FundingPayment] = {}
         if hour_ms <= now_ms:
             now_ms = min(now_ms, await self.exchange.time())  # what the venue has not reached yet it has not paid
-            payments = await self.exchange.funding(hour_ms)
-            paid = {(one.time_ms, one.coin): one for one in payments if is_payable(one) or self._refuse(one)}
+            told_late_ms = self.exchange.capabilities.funding_late_ms
+            paid = await self._payments(hour_ms - HOUR_MS if told_late_ms else hour_ms, now_ms)
             hour_ms = self._next_hour(account)
+            self._book_late(account, paid, hour_ms)
         seen = account.fills_seen  # looked at only now: whoever collected during the reads has booked some of it
         ahead_ms = recorder.clock.now_ms()
         fills = [
@@ -184,11 +187,41 @@ class Gateway:
             for record in funded(account.book, hour_ms, paid, self._market):
                 if account.funded_ms.get(record.coin, 0) < hour_ms:
                     recorder.say(record)
+            if self.exchange.capabilities.funding_late_ms:
+                self._untold = untold(account.book, hour_ms, paid)
             self._funded_ms = hour_ms
             hour_ms += HOUR_MS
         for fill in fills[done:]:
             self._fill(fill)
         return len(fills)
+
+    async def collect_late_funding(self) -> None:
+        """Record what the venue tells only now of the last hour; nothing is asked once it has had the time it may take.
+
+        Raises ``VenueUnreachable``.
+        """
+        account = self._recorder.state.accounts[self.account]
+        late_ms = self.exchange.capabilities.funding_late_ms
+        hour_ms = self._next_hour(account)
+        if late_ms and self._funding_read_ms < hour_ms - HOUR_MS + late_ms:
+            paid = await self._payments(hour_ms - HOUR_MS, await self.exchange.time())
+            self._book_late(account, paid, self._next_hour(account))
+
+    def awaits_funding(self, venue_ms: int) -> bool:
+        """Whether at that venue time money may have been booked of which the venue has not told yet."""
+        hour_ms = self._next_hour(self._recorder.state.accounts[self.account])
+        late_ms = self.exchange.capabilities.funding_late_ms
+        return venue_ms >= hour_ms or (late_ms > 0 and self._funding_read_ms < hour_ms - HOUR_MS + late_ms)
+
+    async def _payments(self, since_ms: int, venue_ms: int) -> dict[tuple[int, str], FundingPayment]:
+        """What the venue has booked by hour and coin, as far as it can be booked here; ``venue_ms`` is its time."""
+        payments = await self.exchange.funding(since_ms)
+        self._funding_read_ms = venue_ms
+        return {(one.time_ms, one.coin): one for one in payments if is_payable(one) or self._refuse(one)}
+
+    def _book_late(self, account: AccountState, paid: Mapping[tuple[int, str], FundingPayment], before_ms: int) -> None:
+        for record in funded_late(account, paid.values(), before_ms, self._untold):
+            self._recorder.say(record)
 
     def _refuse(self, told: Fill | FundingPayment) -> bool:
         """Say once of a fill or payment that it cannot be booked; always false."""
