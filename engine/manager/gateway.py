@@ -34,6 +34,7 @@ from engine.model.standing import HOUR_MS
 
 MOST_ABOVE_LIMIT = Decimal("1.2")  # of the limit: what a quantity can be worth at a mark that far away
 PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
+STALE_MS = 2_000  # no order opens on prices that are older: a process may be stopped, and answers be waited for
 REFUSED_MOST = 1_000  # bad fills and payments of which each is told once
 
 
@@ -64,6 +65,7 @@ class Gateway:
         self.account = account
         self.exchange = exchange
         self.submitted = 0
+        self.in_hand: dict[str, int] = {}  # by client order id: to be sent yet, and when it was decided (ms UTC)
         self.in_flight: dict[str, None] = {}  # by client order id: sent, and the answer is waited for
         self.settled_ms: dict[str, int] = {}  # by client order id: when it was found to be decided, in venue time
         self.filled = 0  # fills booked: until there are more, no position and no exit plan changes
@@ -90,15 +92,21 @@ class Gateway:
         leverage: int = 1,
         mode: MarginMode = "cross",
         plan: ExitPlan | None = None,
+        looked_ms: int | None = None,
     ) -> tuple[int, Intended]:
-        """Journal what is about to leave; the record's sequence number and the record."""
+        """Journal what is about to leave; the record's sequence number and the record.
+
+        ``looked_ms`` is the instant (ms UTC) of the prices that it was decided on, when that is not now.
+        """
         recorder = self._recorder
+        now_ms = recorder.clock.now_ms()
+        self.in_hand[client_order_id] = now_ms if looked_ms is None else looked_ms
         intended = Intended(
             account=self.account,
             client_order_id=client_order_id,
             cause=cause,
             reference=reference,
-            envelope=self.exchange.prepare(action, recorder.clock.now_ms()),
+            envelope=self.exchange.prepare(action, now_ms),
             leverage=leverage,
             mode=mode,
             plan=plan,
@@ -112,8 +120,11 @@ class Gateway:
             await recorder.intent_durable(seq)
         halt = self._switch.read()
         fault = self._fault(intended, trader)
-        if halt is not None and fault is None and not self._reduces(intended, trader):
-            fault = f"halted ({halt.mode}) by {halt.by}: {halt.reason}"
+        now_ms = recorder.clock.now_ms()
+        age_ms = now_ms - self.in_hand.pop(intended.client_order_id, now_ms)
+        if fault is None and (halt is not None or age_ms > STALE_MS) and not self._reduces(intended, trader):
+            stale = f"decided on prices of {age_ms} ms ago"
+            fault = stale if halt is None else f"halted ({halt.mode}) by {halt.by}: {halt.reason}"
         report: OrderReport
         if fault is not None:
             report = Rejected(code="gateway", detail=fault)
@@ -141,10 +152,15 @@ class Gateway:
 
     def withdraw(self, intended: Intended, trader: TraderId, why: str) -> None:
         """End an intent that was never sent, and is not going to be."""
+        self.in_hand.pop(intended.client_order_id, None)
         report = Rejected(code="withdrawn", detail=why)
         self._recorder.say(
             Reported(account=self.account, client_order_id=intended.client_order_id, report=report), trader
         )
+
+    def let_go(self, client_order_id: str) -> None:
+        """Nobody is going to send this any more: what became of it is asked like anything else."""
+        self.in_hand.pop(client_order_id, None)
 
     async def statement(self) -> VenueAccount:
         """The account as the venue reports it. Raises ``VenueUnreachable``, also when not every number of it is one."""

@@ -19,6 +19,7 @@ import engine.model.account as account
 import engine.simulation.disk as disk
 import engine.simulation.process as process
 from engine.executor import risk
+from engine.journal.checkpoints import Checkpoint, decode, sealed
 from engine.manager import record as r
 from engine.manager.recorder import Recorder
 from engine.manager.state import State
@@ -217,6 +218,18 @@ def loses_positions(replay: Any) -> Any:
                     **{**{f: getattr(ledger, f) for f in ledger.__struct_fields__}, "positions": {}}
                 )
         return state
+
+    return lossy
+
+
+def forgets_plans(encode: Any) -> Any:
+    """A checkpoint without the exit plans."""
+
+    def lossy(checkpoint: Checkpoint) -> Any:
+        again = decode(sealed(encode(checkpoint)))
+        for trader in again.state.traders.values():
+            trader.plans = {}
+        return encode(again)
 
     return lossy
 

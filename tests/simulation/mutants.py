@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 
+import engine.journal.checkpointer as checkpointer
 import engine.journal.recovery as recovery
 import engine.manager.cycle as cycle
 import engine.manager.exits as exits
@@ -54,6 +55,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("no_looking_back", "ours, before", defects.no_looking_back),
     Mutant("resolve_first", "-", defects.instead(fold, "_ended", defects.forgotten_at_once)),
     Mutant("lose_positions", "R-09", defects.wrapped(process, "replay", defects.loses_positions)),
+    Mutant("checkpoint_forgets", "-", defects.wrapped(checkpointer, "encode", defects.forgets_plans)),
     Mutant("float_money", "Go reference", defects.wrapped(account, "apply_fill", defects.float_money)),
     Mutant("unsaid_change", "-", defects.wrapped(watch, "exit_due", defects.unsaid)),
     Mutant("close_whole_account", "R-11", defects.wrapped(exits, "close_position", defects.whole_account)),
