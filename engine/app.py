@@ -102,9 +102,7 @@ def assemble(
             venue,
             recorder,
             venue.instruments,
-            {
-                trader.id: Mandate(coins=_coins_of(trader, market), limits=trader.limits) for trader in traders
-            },
+            {trader.id: Mandate(coins=_coins_of(trader, market), limits=trader.limits) for trader in traders},
             feed.look,
             switch,
         )
