@@ -21,7 +21,8 @@ from engine.executor.strategies.ema_trend import EmaCross, EmaCrossSettings
 from engine.manager.arena import Arena
 from engine.manager.desk import Desk
 from engine.manager.feed import Feed
-from engine.manager.gateway import Gateway, Mandate
+from engine.manager.gateway import Gateway
+from engine.manager.mandate import Mandate
 from engine.manager.record import TraderTerms
 from engine.manager.recorder import Recorder
 from engine.manager.startup import announce, recover

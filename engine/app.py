@@ -29,8 +29,9 @@ from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
-from engine.manager.gateway import Gateway, Mandate
+from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.ports import MarketProvider
 from engine.manager.record import TraderTerms
 from engine.manager.recorder import Recorder

@@ -3,12 +3,10 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from msgspec import Struct
-
-from engine.executor.limits import Limits
 from engine.manager.border import believed, is_bookable, is_payable, is_readable
 from engine.manager.funding import Holdings, funded, funded_late, untold
 from engine.manager.halt import KillSwitch, NoSwitch
+from engine.manager.mandate import Mandate, breach
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
@@ -33,16 +31,8 @@ from engine.model.position import ZERO
 from engine.model.standing import HOUR_MS
 
 MOST_ABOVE_LIMIT = Decimal("1.2")  # of the limit: what a quantity can be worth at a mark that far away
-PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
 STALE_MS = 2_000  # no order opens on prices that are older: a process may be stopped, and answers be waited for
 REFUSED_MOST = 1_000  # bad fills and payments of which each is told once
-
-
-class Mandate(Struct, frozen=True, kw_only=True, gc=False):
-    """What the configuration lets one trader do: in which coins it may hold anything, and within which limits."""
-
-    coins: tuple[str, ...]
-    limits: Limits
 
 
 class Gateway:
@@ -287,53 +277,28 @@ class Gateway:
         return order.quantity <= abs(position.quantity)
 
     def _fault(self, intended: Intended, trader: TraderId) -> str | None:
-        """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is.
-
-        An order may always reduce the trader's own position; what it adds must keep the position within the caps.
-        """
+        """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is."""
         order = intended.envelope.action
         if type(order) is not Order:
             return None
-        instrument = self._instruments.get(order.coin)
         mandate = self._mandates.get(trader)
+        if mandate is None:
+            return f"{trader} has no mandate on {self.account}"
+        account = self._recorder.state.accounts[self.account]
+        position = account.book.traders[trader].positions.get(order.coin)
         now_ms = self._recorder.clock.now_ms()
-        market = self._market(now_ms)
-        mark = market.marks[order.coin]
-        if instrument is None or mandate is None or mark is None:
-            return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'mandate or mark'}"
-        if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
-            return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
-        if order.limit_price <= ZERO or mark <= ZERO:
-            return f"limit {order.limit_price}, mark {mark}: not both are prices"
-        if order.quantity <= ZERO or order.quantity % instrument.lot:
-            return f"quantity {order.quantity} is not a positive multiple of the lot {instrument.lot}"
-        if abs(order.limit_price - mark) > PRICE_SANITY * mark:
-            return f"limit {order.limit_price} is more than {PRICE_SANITY:%} away from the mark {mark}"
-        position = self._recorder.state.accounts[self.account].book.traders[trader].positions.get(order.coin)
-        held = ZERO if position is None else position.quantity
-        after = held + order.quantity if order.side == "buy" else held - order.quantity
-        if abs(after) <= abs(held) and (not after or (after > 0) == (held > 0)):
-            return None
-        if intended.cause != "decision":
-            return (
-                f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
-            )
-        status = self._recorder.state.traders[trader].standing.status
-        if status != "running":
-            return f"{trader} is {status}: its positions may only shrink"
-        if order.coin not in mandate.coins:
-            return f"{order.coin} is not among the coins of {trader}: {', '.join(mandate.coins)}"
-        limits = mandate.limits
-        price = market.price(order.coin)
-        if price is None or not abs(now_ms - price.price_ms) <= limits.max_snapshot_age_ms:
-            age = "unknown" if price is None else f"{now_ms - price.price_ms} ms"
-            return f"the age of the mark of {order.coin} is {age}, {limits.max_snapshot_age_ms} ms are allowed"
-        if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
-            return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
-        notional = abs(after) * min(mark, order.limit_price)
-        if notional > limits.max_position_size_usd:
-            return f"the position would be {notional:.2f} USD, the cap is {limits.max_position_size_usd} USD"
-        return None
+        return breach(
+            order,
+            cause=intended.cause,
+            leverage=intended.leverage,
+            trader=trader,
+            held=ZERO if position is None else position.quantity,
+            status=self._recorder.state.traders[trader].standing.status,
+            instrument=self._instruments.get(order.coin),
+            mandate=mandate,
+            market=self._market(now_ms),
+            now_ms=now_ms,
+        )
 
 
 def _place(fill: Fill) -> tuple[int, int, str]:

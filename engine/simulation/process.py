@@ -19,8 +19,9 @@ from engine.manager.allocation import Allocation
 from engine.manager.arena import Arena
 from engine.manager.desk import Desk, ModelDecider
 from engine.manager.feed import Feed
-from engine.manager.gateway import Gateway, Mandate
+from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler

@@ -23,8 +23,9 @@ from engine.manager.cycle import run_cycle
 from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.fold import apply
-from engine.manager.gateway import Gateway, Mandate
+from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.ports import ExchangeProvider, Journal, MarketProvider, Sink
 from engine.manager.reconcile import Drift, compare
 from engine.manager.recorder import Recorder
