@@ -41,6 +41,7 @@ class Link:
         self.capabilities = Capabilities(
             bounded_acceptance=venue.terms.bounded,
             nonce_fence=venue.terms.fence,
+            fills_late_ms=venue.terms.longest_lag_ms + 60_000,
             funding_late_ms=venue.terms.longest_lag_ms,
         )
         self.instruments = venue.sim.instruments

@@ -163,7 +163,7 @@ class Process:
             allocations={AccountId(account): Allocation() for account in site.plan.accounts},
             switch=site.switch,
             watch_ms=site.plan.watch_ms,
-            commands_ms=2_000,
+            commands_ms=5_000,
         )
         self.ready = True
         await scheduler.run()
