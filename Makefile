@@ -8,6 +8,7 @@ PIP := $(BIN)/python -m pip
 PYTEST_ARGS ?= -n auto --maxprocesses 4 --dist loadfile
 CONFIG ?= etc/nof0.yaml
 SEEDS ?= 0-9999
+VARIANTS ?= 0-39
 
 # Inside a virtual environment the machine's "--user" habit would fail, and the notice about a newer pip is noise.
 export PIP_USER := 0
@@ -50,8 +51,8 @@ golden: $(VENV)/.installed-dev  ## write the golden files anew; look at the diff
 bench: $(VENV)/.installed-bench  ## time against peers and floors, write docs/benchmarks.md
 	$(BIN)/python -m benchmarks
 
-soak: $(VENV)/.installed-dev  ## run simulated universes and the crash loop (SEEDS=0-9999); failures go to tests/simulation/seeds/
-	$(BIN)/engine simulate --seeds $(SEEDS) --crash-loop --jobs $$(nproc) --stories tests/simulation/seeds
+soak: $(VENV)/.installed-dev  ## run simulated universes and the crash loop (SEEDS=0-9999 VARIANTS=0-39); failures go to tests/simulation/seeds/
+	$(BIN)/engine simulate --seeds "$(SEEDS)" --crash-loop --variants $(VARIANTS) --jobs $$(nproc) --stories tests/simulation/seeds
 
 pins: $(VENV)/.installed-dev  ## resolve requirements*.in anew into requirements*.txt
 	$(PIP) install --quiet uv

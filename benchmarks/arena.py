@@ -22,6 +22,7 @@ from engine.manager.arena import Arena
 from engine.manager.desk import Desk
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
+from engine.manager.mandate import Mandate
 from engine.manager.record import TraderTerms
 from engine.manager.recorder import Recorder
 from engine.manager.startup import announce, recover
@@ -110,7 +111,8 @@ def _arena(market: HistoryMarket, strategy: Strategy, exits_and_funding: bool) -
         take_profit_enabled=exits_and_funding,
     )
     feed = Feed(market, venue)
-    gateway = Gateway(ACCOUNT, venue, recorder, market.instruments, {TRADER: limits}, feed.look)
+    mandates = {TRADER: Mandate(coins=market.coins, limits=limits)}
+    gateway = Gateway(ACCOUNT, venue, recorder, market.instruments, mandates, feed.look)
     desk = Desk(
         trader=TRADER,
         account=ACCOUNT,

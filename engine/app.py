@@ -44,6 +44,7 @@ from engine.manager.desk import Decider, Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.ports import MarketProvider
 from engine.manager.record import TraderTerms
 from engine.manager.recorder import Recorder
@@ -131,7 +132,7 @@ def assemble(
             venue,
             recorder,
             venue.instruments,
-            {trader.id: trader.limits for trader in traders},
+            {trader.id: Mandate(coins=_coins_of(trader, market), limits=trader.limits) for trader in traders},
             feed.look,
             switch,
         )
@@ -243,7 +244,7 @@ def _desk(
     models: Models,
     bounded: Callable[[ChatModel], ChatModel],
 ) -> Desk:
-    coins = tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins)
+    coins = _coins_of(trader, market)
     decider, columns = _decider(settings, trader, coins, market, models, bounded)
     market.declare([*columns, *risk.columns(trader.limits)])
     return Desk(
@@ -264,6 +265,11 @@ def _desk(
         max_account_age_ms=max(120_000, 2 * trader.interval_ms),
         candidate_limit=trader.candidate_limit,
     )
+
+
+def _coins_of(trader: TraderSettings, market: MarketProvider) -> tuple[str, ...]:
+    """What the trader may trade: its own list, or all, as far as the market knows them."""
+    return tuple(coin for coin in (trader.coins or market.coins) if coin in market.coins)
 
 
 def _decider(

@@ -137,6 +137,7 @@ def simulate(
     seeds: str = "0-199",
     hours: float = 2.0,
     crash_loop: bool = False,
+    variants: str = "0",
     jobs: int = 2,
     stories: Path | None = None,
     replay: Path | None = None,
@@ -146,11 +147,14 @@ def simulate(
     Parameters
     ----------
     seeds
-        Which universes: a seed, a range, or several of them with commas between.
+        Which universes: a seed, a range, or several of them with commas between; empty for none.
     hours
         How long each lasts, in virtual hours, before its faults end.
     crash_loop
-        Also kill four short scenarios at each of their effects, and twice at several distances.
+        Also kill four short scenarios at each of their effects, and twice at several distances; and trip the kill
+        switch at each of them.
+    variants
+        Which variants of these scenarios, as with seeds: 0 is as they are written, others happen in other worlds.
     jobs
         Processes to use.
     stories
@@ -160,7 +164,9 @@ def simulate(
     """
     from engine.cli.simulate import simulate as run_universes
 
-    return run_universes(seeds, hours=hours, crash_loop=crash_loop, jobs=jobs, stories=stories, replay=replay)
+    return run_universes(
+        seeds, hours=hours, crash_loop=crash_loop, variants=variants, jobs=jobs, stories=stories, replay=replay
+    )
 
 
 @config_app.command(name="check")

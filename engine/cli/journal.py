@@ -14,6 +14,7 @@ from engine.exchange.sim.log import SimLogFault
 from engine.exchange.sim.statement import read_statement
 from engine.export.projection import Projection
 from engine.export.published import Published, read_published
+from engine.journal.checkpoints import Proof
 from engine.journal.errors import JournalError
 from engine.journal.reader import read, verify
 from engine.manager.audit import Audit, against_venue
@@ -39,10 +40,11 @@ def _verify(settings: Settings) -> int:
     published = read_published(settings.root.data_path)
     found = verify(folder, anchors=[] if published is None else [published.head])
     state, audit = State(), Audit()
+    proof = Proof(folder, state, refuse=False)
     projection = Projection(state, instruments=instruments_of(settings))
     faults: list[str] = []
     compared = False
-    for entry in entries(read(folder), projection.prompts.keep):
+    for entry in entries(proof.following(read(folder)), projection.prompts.keep):
         if published is not None and not compared and entry.seq > published.head[0]:
             faults += _against_published(projection, published)
             compared = True
@@ -56,6 +58,10 @@ def _verify(settings: Settings) -> int:
         print(f"           {count:>9} {kind}")
     print(f"slots      {audit.slots_opened} opened, {audit.slots_closed} outcomes, {len(audit.left_open())} left open")
     print(f"orders     {audit.orders} intended, {audit.fills} fills")
+    print(f"state      folded anew, {len(proof.agreed)} checkpoints agree")
+    for why in proof.ignored:
+        print(f"           not compared: {why}")
+    faults += proof.differences
     faults += audit.faults()
     faults += _against_venues(settings, state)
     if published is None:

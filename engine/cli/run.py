@@ -31,6 +31,8 @@ from engine.export.projection import Projection
 from engine.export.published import GenerationError, read_published
 from engine.export.publisher import Exporter, JournalHead
 from engine.inbox import Inbox
+from engine.journal.checkpointer import Checkpointer, CheckpointThread, Shelf
+from engine.journal.checkpoints import Proof
 from engine.journal.cycles import CycleFiles
 from engine.journal.errors import JournalError, JournalLocked, JournalMissing
 from engine.journal.reader import read
@@ -40,6 +42,7 @@ from engine.logs import configure
 from engine.manager.allocation import CapitalShort
 from engine.manager.asking import LateAnswers
 from engine.manager.desk import ModelDecider
+from engine.manager.ports import Sink
 from engine.manager.record import RecordUnreadable, Stopped
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler
@@ -171,19 +174,25 @@ class Engine:
             known_seq=recovery.head.seq,
             durable=journal.durable_now,
         )
-        with journal, cycles:
+        proof = Proof(settings.root.journal.folder, self.state, refuse=True)
+        thread = CheckpointThread(Shelf(settings.root.journal.folder, proof), journal.durable_now)
+        checkpointer = Checkpointer(self.state, proof, head=lambda: journal.appended, hand_over=thread.hand_over)
+        with journal, cycles, thread:
             if recovery.torn is not None:
                 log.warning("torn tail dropped", torn=str(recovery.torn))
             try:
                 replay(
-                    entries(read(settings.root.journal.folder), self.projection.prompts.keep),
+                    entries(proof.following(read(settings.root.journal.folder)), self.projection.prompts.keep),
                     self.state,
                     [self.projection, cycles],
                 )
             except JournalMissing:
                 log.info("first start", journal=str(settings.root.journal.folder))
+            for why in proof.ignored:
+                log.warning("checkpoint ignored", why=why)
             clock = PlayedClock(self._start_ms())
-            recorder = Recorder(self.state, clock, journal, [self.projection, cycles], self.projection.prompts.keep)
+            sinks: list[Sink] = [self.projection, cycles, checkpointer]
+            recorder = Recorder(self.state, clock, journal, sinks, self.projection.prompts.keep)
             late = LateAnswers(recorder)
             assembly = assemble(
                 settings,

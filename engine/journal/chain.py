@@ -14,6 +14,7 @@ from msgspec import Struct
 from engine.journal.errors import ChainError
 
 VERSION = 1
+_VERSION_DIGITS = b"%d" % VERSION
 BODY_KIND = "Body"
 DATA_BYTES_MAX = 16 * 1024 * 1024
 """The largest ``data`` of one record; a reader needs no more memory than a segment and one such record."""
@@ -94,6 +95,22 @@ def _label(kind: str, trader: str | None) -> bytes:
     return f'"kind":"{kind}","trader":"{trader}",'.encode()
 
 
+@lru_cache(maxsize=1024)
+def _word(kind: bytes) -> str:
+    return kind.decode()
+
+
+@lru_cache(maxsize=1024)
+def _name_of_trader(trader: bytes) -> str:
+    try:
+        name = trader.decode()
+    except UnicodeDecodeError as error:
+        raise ChainError(f"not the framing of a record: the trader is not text: {error}") from error
+    if not _trader.fullmatch(name):
+        raise ChainError(f"not the framing of a record: trader was {name!r}; a trader has 1 to 128 characters")
+    return name
+
+
 def parse(line: bytes, expected_prev: str, expected_seq: int) -> Frame:
     """The record in ``line``, which is known to be the one that belongs after ``expected_prev``; else
     ``ChainError``.
@@ -113,20 +130,30 @@ def parse_alone(line: bytes) -> Frame:
     envelope = _envelope.match(line)
     if envelope is None:
         raise ChainError(f"not the framing of a record: {line[:60]!r}")
-    if int(envelope["v"]) != VERSION:
-        raise ChainError(f"record version is {int(envelope['v'])}; this engine reads version {VERSION}")
-    seq, ts, digest = int(envelope["seq"]), int(envelope["ts"]), envelope["hash"].decode()
-    kind, prev, data = envelope["kind"].decode(), envelope["prev"].decode(), line[envelope.end() : -2]
-    try:
-        trader = None if envelope["trader"] is None else envelope["trader"].decode()
-        framed, framed_digest = frame(seq, ts, kind, trader, prev, data)
-    except ValueError as error:
-        raise ChainError(f"not the framing of a record: {error}") from error
-    if framed_digest != digest:
-        raise ChainError(f"its bytes have the hash {framed_digest[:12]}…, the line says {digest[:12]}…")
-    if framed != line:
-        raise ChainError("the line is not spelled the way a record is written")
-    return Frame(seq=seq, ts=ts, kind=kind, trader=trader, prev=prev, hash=digest, data=data)
+    version, seq_digits, ts_digits, kind, trader, prev, digest = envelope.groups()
+    if version != _VERSION_DIGITS:
+        raise ChainError(f"record version is {version.decode()}; this engine reads version {VERSION}")
+    start, ts = envelope.end(), int(ts_digits)
+    data = line[start:-2]
+    if line[-2:-1] != b"}" or data[:1] != b"{" or data[-1:] != b"}" or b"\n" in data:
+        raise ChainError(f"the line is not spelled the way a record is written: its data is {data[:60]!r}")
+    if len(data) > DATA_BYTES_MAX or ts > MILLISECONDS_MAX:
+        raise ChainError(f"not the framing of a record: {len(data)} bytes of data at {ts} ms, beyond what may be")
+    hasher = blake2b(line[: envelope.start("hash") - len(b'"hash":"')], digest_size=32)
+    hasher.update(b'"data":')
+    hasher.update(line[start:-1])
+    found, told = hasher.hexdigest(), digest.decode()
+    if found != told:
+        raise ChainError(f"its bytes have the hash {found[:12]}…, the line says {told[:12]}…")
+    return Frame(
+        seq=int(seq_digits),
+        ts=ts,
+        kind=_word(kind),
+        trader=None if trader is None else _name_of_trader(trader),
+        prev=prev.decode(),
+        hash=told,
+        data=data,
+    )
 
 
 def opening(segment_start: bytes) -> Head | None:

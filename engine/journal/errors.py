@@ -43,3 +43,11 @@ class JournalMissing(JournalError):
 
 class BodyMissing(JournalError):
     """The journal holds no body under this reference."""
+
+
+class CheckpointUnusable(JournalError):
+    """A file among the checkpoints proves nothing; says why. It is ignored."""
+
+
+class CheckpointDisagrees(JournalError):
+    """A checkpoint of this very journal is not what the journal folds to; names the file and what differs."""

@@ -90,6 +90,8 @@ async def run_cycle(
     state = recorder.state
     trader = desk.trader
     opened_ms = clock.now_ms()
+    if opened_ms - slot_ms >= desk.interval_ms:  # the process was stopped between waking up and coming here
+        return _close(recorder, trader, slot_ms, opened_ms, "skipped", "late")
     look_ms = slot_ms if 0 <= opened_ms - slot_ms < SHARED_LOOK_MS else opened_ms
     desk.feed.hold(look_ms)
     try:
@@ -147,18 +149,23 @@ async def run_cycle(
                 leverage=proposal.leverage,
                 mode=proposal.mode,
                 plan=proposal.plan,
+                looked_ms=context.now_ms,
             )
             intents.append((seq, intended, proposal))
     unfilled = unclosed = ""
-    for seq, intended, proposal in intents:
-        if unclosed and proposal.opens:  # it was judged as if everything before it were closed
-            desk.gateway.withdraw(intended, trader, unclosed)
-            continue
-        left = _unfilled(await desk.gateway.send(seq, intended, trader), intended)
-        if left:
-            unfilled = left
-            if proposal.closes:
-                unclosed = left
+    try:
+        for seq, intended, proposal in intents:
+            if unclosed and proposal.opens:  # it was judged as if everything before it were closed
+                desk.gateway.withdraw(intended, trader, unclosed)
+                continue
+            left = _unfilled(await desk.gateway.send(seq, intended, trader), intended)
+            if left:
+                unfilled = left
+                if proposal.closes:
+                    unclosed = left
+    finally:  # a cycle that breaks, or is cut off, sends no more
+        for _, intended, _ in intents:
+            desk.gateway.let_go(intended.client_order_id)
     outcome: Outcome = "acted" if intents else "denied" if verdicts else "held"
     return _close(recorder, trader, slot_ms, opened_ms, outcome, unfilled or _first_denial(verdicts))
 

@@ -1,5 +1,6 @@
 """Exits: how positions end without a decision — stops, targets, virtual liquidation, an operator's word."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import structlog
@@ -102,6 +103,12 @@ async def close_position(
         mode=position.mode,
     )
     return await desk.gateway.send(seq, intended, desk.trader)
+
+
+async def close_hits(desk: Desk, recorder: Recorder, deployment: str, hits: Sequence[Hit]) -> None:
+    """Close the positions whose stop or target was reached."""
+    for hit in hits:
+        await close_position(desk, recorder, deployment, hit.coin, hit.cause)
 
 
 def own_orders(recorder: Recorder, desk: Desk, coin: str | None = None) -> list[OpenIntent]:

@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from engine.executor.limits import Limits
 from engine.manager.border import believed, is_bookable, is_payable, is_readable
-from engine.manager.funding import funded
+from engine.manager.funding import Holdings, funded, funded_late, untold
 from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.lessons import learn
+from engine.manager.mandate import Mandate, breach
 from engine.manager.ports import ExchangeProvider, VenueUnreachable
 from engine.manager.record import Cause, Filled, Incident, Intended, Reported
 from engine.manager.recorder import Recorder
@@ -32,15 +32,15 @@ from engine.model.position import ZERO
 from engine.model.standing import HOUR_MS
 
 MOST_ABOVE_LIMIT = Decimal("1.2")  # of the limit: what a quantity can be worth at a mark that far away
-PRICE_SANITY = Decimal("0.2")  # no order may be limited further from the last mark than this
+STALE_MS = 2_000  # no order opens on prices that are older: a process may be stopped, and answers be waited for
 REFUSED_MOST = 1_000  # bad fills and payments of which each is told once
 
 
 class Gateway:
     """Everything that one venue account receives goes through here.
 
-    ``market`` is a look at an instant; ``switch`` is asked right before each send: under a
-    halt only what reduces a position leaves.
+    ``market`` is a look at an instant; ``switch`` is asked right before each send: under a halt only what reduces a
+    position leaves. A trader without a mandate sends nothing.
     """
 
     def __init__(
@@ -49,13 +49,14 @@ class Gateway:
         exchange: ExchangeProvider,
         recorder: Recorder,
         instruments: Mapping[str, Instrument],
-        limits: Mapping[TraderId, Limits],
+        mandates: Mapping[TraderId, Mandate],
         market: Callable[[int], MarketSnapshot],
         switch: KillSwitch | None = None,
     ) -> None:
         self.account = account
         self.exchange = exchange
         self.submitted = 0
+        self.in_hand: dict[str, int] = {}  # by client order id: to be sent yet, and when it was decided (ms UTC)
         self.in_flight: dict[str, None] = {}  # by client order id: sent, and the answer is waited for
         self.settled_ms: dict[str, int] = {}  # by client order id: when it was found to be decided, in venue time
         self.filled = 0  # fills booked: until there are more, no position and no exit plan changes
@@ -63,10 +64,12 @@ class Gateway:
         self.traded_usd = ZERO  # filled at once, valued at the orders' limits and as much beyond as is allowed
         self._recorder = recorder
         self._instruments = instruments
-        self._limits = limits
+        self._mandates = mandates
         self._switch: KillSwitch = NoSwitch() if switch is None else switch
         self._market = market
         self._funded_ms = 0
+        self._funding_read_ms = 0  # when what the venue books as funding was read last, in venue time
+        self._untold: Holdings = {}  # of the last hour: who held coins for which the venue had told nothing yet
         self._refused: dict[str, None] = {}
 
     def intend(
@@ -80,15 +83,21 @@ class Gateway:
         leverage: int = 1,
         mode: MarginMode = "cross",
         plan: ExitPlan | None = None,
+        looked_ms: int | None = None,
     ) -> tuple[int, Intended]:
-        """Journal what is about to leave; the record's sequence number and the record."""
+        """Journal what is about to leave; the record's sequence number and the record.
+
+        ``looked_ms`` is the instant (ms UTC) of the prices that it was decided on, when that is not now.
+        """
         recorder = self._recorder
+        now_ms = recorder.clock.now_ms()
+        self.in_hand[client_order_id] = now_ms if looked_ms is None else looked_ms
         intended = Intended(
             account=self.account,
             client_order_id=client_order_id,
             cause=cause,
             reference=reference,
-            envelope=self.exchange.prepare(action, recorder.clock.now_ms()),
+            envelope=self.exchange.prepare(action, now_ms),
             leverage=leverage,
             mode=mode,
             plan=plan,
@@ -102,8 +111,11 @@ class Gateway:
             await recorder.intent_durable(seq)
         halt = self._switch.read()
         fault = self._fault(intended, trader)
-        if halt is not None and fault is None and not self._reduces(intended, trader):
-            fault = f"halted ({halt.mode}) by {halt.by}: {halt.reason}"
+        now_ms = recorder.clock.now_ms()
+        age_ms = now_ms - self.in_hand.pop(intended.client_order_id, now_ms)
+        if fault is None and (halt is not None or age_ms > STALE_MS) and not self._reduces(intended, trader):
+            stale = f"decided on prices of {age_ms} ms ago"
+            fault = stale if halt is None else f"halted ({halt.mode}) by {halt.by}: {halt.reason}"
         report: OrderReport
         if fault is not None:
             report = Rejected(code="gateway", detail=fault)
@@ -131,10 +143,15 @@ class Gateway:
 
     def withdraw(self, intended: Intended, trader: TraderId, why: str) -> None:
         """End an intent that was never sent, and is not going to be."""
+        self.in_hand.pop(intended.client_order_id, None)
         report = Rejected(code="withdrawn", detail=why)
         self._recorder.say(
             Reported(account=self.account, client_order_id=intended.client_order_id, report=report), trader
         )
+
+    def let_go(self, client_order_id: str) -> None:
+        """Nobody is going to send this any more: what became of it is asked like anything else."""
+        self.in_hand.pop(client_order_id, None)
 
     async def statement(self) -> VenueAccount:
         """The account as the venue reports it. Raises ``VenueUnreachable``, also when not every number of it is one."""
@@ -158,9 +175,10 @@ class Gateway:
         paid: dict[tuple[int, str], FundingPayment] = {}
         if hour_ms <= now_ms:
             now_ms = min(now_ms, await self.exchange.time())  # what the venue has not reached yet it has not paid
-            payments = await self.exchange.funding(hour_ms)
-            paid = {(one.time_ms, one.coin): one for one in payments if is_payable(one) or self._refuse(one)}
+            told_late_ms = self.exchange.capabilities.funding_late_ms
+            paid = await self._payments(hour_ms - HOUR_MS if told_late_ms else hour_ms, now_ms)
             hour_ms = self._next_hour(account)
+            self._book_late(account, paid, hour_ms)
         seen = account.fills_seen  # looked at only now: whoever collected during the reads has booked some of it
         ahead_ms = recorder.clock.now_ms()
         fills = [
@@ -176,11 +194,41 @@ class Gateway:
             for record in funded(account.book, hour_ms, paid, self._market):
                 if account.funded_ms.get(record.coin, 0) < hour_ms:
                     recorder.say(record)
+            if self.exchange.capabilities.funding_late_ms:
+                self._untold = untold(account.book, hour_ms, paid)
             self._funded_ms = hour_ms
             hour_ms += HOUR_MS
         for fill in fills[done:]:
             self._fill(fill)
         return len(fills)
+
+    async def collect_late_funding(self) -> None:
+        """Record what the venue tells only now of the last hour; nothing is asked once it has had the time it may take.
+
+        Raises ``VenueUnreachable``.
+        """
+        account = self._recorder.state.accounts[self.account]
+        late_ms = self.exchange.capabilities.funding_late_ms
+        hour_ms = self._next_hour(account)
+        if late_ms and self._funding_read_ms < hour_ms - HOUR_MS + late_ms:
+            paid = await self._payments(hour_ms - HOUR_MS, await self.exchange.time())
+            self._book_late(account, paid, self._next_hour(account))
+
+    def awaits_funding(self, venue_ms: int) -> bool:
+        """Whether at that venue time money may have been booked of which the venue has not told yet."""
+        hour_ms = self._next_hour(self._recorder.state.accounts[self.account])
+        late_ms = self.exchange.capabilities.funding_late_ms
+        return venue_ms >= hour_ms or (late_ms > 0 and self._funding_read_ms < hour_ms - HOUR_MS + late_ms)
+
+    async def _payments(self, since_ms: int, venue_ms: int) -> dict[tuple[int, str], FundingPayment]:
+        """What the venue has booked by hour and coin, as far as it can be booked here; ``venue_ms`` is its time."""
+        payments = await self.exchange.funding(since_ms)
+        self._funding_read_ms = venue_ms
+        return {(one.time_ms, one.coin): one for one in payments if is_payable(one) or self._refuse(one)}
+
+    def _book_late(self, account: AccountState, paid: Mapping[tuple[int, str], FundingPayment], before_ms: int) -> None:
+        for record in funded_late(account, paid.values(), before_ms, self._untold):
+            self._recorder.say(record)
 
     def _refuse(self, told: Fill | FundingPayment) -> bool:
         """Say once of a fill or payment that it cannot be booked; always false."""
@@ -232,47 +280,28 @@ class Gateway:
         return order.quantity <= abs(position.quantity)
 
     def _fault(self, intended: Intended, trader: TraderId) -> str | None:
-        """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is.
-
-        An order may always reduce the trader's own position; what it adds must keep the position within the caps.
-        """
+        """What is wrong with an intent, found without anything the planner computed; ``None`` when nothing is."""
         order = intended.envelope.action
         if type(order) is not Order:
             return None
-        instrument = self._instruments.get(order.coin)
-        limits = self._limits.get(trader)
-        mark = self._market(self._recorder.clock.now_ms()).marks[order.coin]
-        if instrument is None or limits is None or mark is None:
-            return f"{order.coin} of {trader} has no {'instrument' if instrument is None else 'limits or mark'}"
-        if not (order.quantity.is_finite() and order.limit_price.is_finite() and mark.is_finite()):
-            return f"quantity {order.quantity}, limit {order.limit_price}, mark {mark}: not all finite"
-        if order.limit_price <= ZERO or mark <= ZERO:
-            return f"limit {order.limit_price}, mark {mark}: not both are prices"
-        if order.quantity <= ZERO or order.quantity % instrument.lot:
-            return f"quantity {order.quantity} is not a positive multiple of the lot {instrument.lot}"
-        if abs(order.limit_price - mark) > PRICE_SANITY * mark:
-            return f"limit {order.limit_price} is more than {PRICE_SANITY:%} away from the mark {mark}"
-        position = self._recorder.state.accounts[self.account].book.traders[trader].positions.get(order.coin)
-        held = ZERO if position is None else position.quantity
-        after = held + order.quantity if order.side == "buy" else held - order.quantity
-        if abs(after) <= abs(held) and (not after or (after > 0) == (held > 0)):
-            return None
-        if intended.cause != "decision":
-            return (
-                f"an order caused by {intended.cause} would leave {after} {order.coin} from {held}: it may only reduce"
-            )
-        status = self._recorder.state.traders[trader].standing.status
-        if status != "running":
-            return f"{trader} is {status}: its positions may only shrink"
-        status = self._recorder.state.traders[trader].standing.status
-        if status != "running":
-            return f"{trader} is {status}: nothing is opened any more"
-        if intended.leverage > min(limits.leverage_cap(order.coin), instrument.max_leverage) or intended.leverage < 1:
-            return f"leverage {intended.leverage} on {order.coin} is outside 1 to {limits.leverage_cap(order.coin)}"
-        notional = abs(after) * min(mark, order.limit_price)
-        if notional > limits.max_position_size_usd:
-            return f"the position would be {notional:.2f} USD, the cap is {limits.max_position_size_usd} USD"
-        return None
+        mandate = self._mandates.get(trader)
+        if mandate is None:
+            return f"{trader} has no mandate on {self.account}"
+        account = self._recorder.state.accounts[self.account]
+        position = account.book.traders[trader].positions.get(order.coin)
+        now_ms = self._recorder.clock.now_ms()
+        return breach(
+            order,
+            cause=intended.cause,
+            leverage=intended.leverage,
+            trader=trader,
+            held=ZERO if position is None else position.quantity,
+            status=self._recorder.state.traders[trader].standing.status,
+            instrument=self._instruments.get(order.coin),
+            mandate=mandate,
+            market=self._market(now_ms),
+            now_ms=now_ms,
+        )
 
 
 def _place(fill: Fill) -> tuple[int, int, str]:

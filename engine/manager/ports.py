@@ -51,6 +51,7 @@ class Capabilities(Struct, frozen=True, kw_only=True):
     nonce_fence: bool = False  # a no-op on the same nonce proves that the order can never execute
     trigger_orders: bool = False  # stops can rest at the venue
     fills_late_ms: int = 600_000  # how long after its time a fill may still turn up in what the venue tells
+    funding_late_ms: int = 900_000  # how long after its hour a funding booking may; below an hour
 
 
 class ExchangeProvider(Protocol):

@@ -69,16 +69,20 @@ async def reconcile(gateway: Gateway, recorder: Recorder) -> tuple[VenueAccount,
     """Read the venue account and compare; an order whose outcome is open explains a difference until it is resolved.
 
     What was filled a moment ago may show in one read and not yet in the other: a difference counts when it is there
-    again after all fills were collected.
+    again after all fills were collected. Money is not compared while funding may have been booked that is still to be
+    told.
     """
     state = recorder.state.accounts[gateway.account]
     drifts: list[Drift] = []
     for _ in range(2):
         await gateway.collect()
+        await gateway.collect_late_funding()
         venue = await gateway.statement()
         if any(intent.unresolved or intent.expected is not None for intent in state.intents.values()):
             return venue, []
         drifts = compare(state.book, venue)
+        if gateway.awaits_funding(venue.time_ms):
+            drifts = [drift for drift in drifts if not isinstance(drift, MoneyDrift)]
         if not drifts:
             break
     return venue, drifts

@@ -33,8 +33,8 @@ async def resolve(gateway: Gateway, recorder: Recorder) -> int:
     try:
         await gateway.collect()
         for intent in list(account.intents.values()):
-            if intent.client_order_id in gateway.in_flight:
-                continue  # whoever sent it still waits for the answer
+            if intent.client_order_id in gateway.in_flight or intent.client_order_id in gateway.in_hand:
+                continue  # whoever sends it has yet to do so, or still waits for the answer
             found = await _evidence(gateway, intent)
             if found is None or intent.client_order_id not in account.intents:
                 continue

@@ -11,12 +11,11 @@ from engine.manager.arena import Arena
 from engine.manager.control import Answer, Command, obey
 from engine.manager.cycle import run_cycle
 from engine.manager.desk import Desk
-from engine.manager.exits import close_everything
 from engine.manager.halt import KillSwitch, NoSwitch
 from engine.manager.rebalancing import rebalance_all
 from engine.manager.reconcile import Drift
 from engine.manager.record import Control, SlotClosed
-from engine.manager.watch import mark_traders, observe, tick
+from engine.manager.watch import Exits, mark_traders, observe, refresh
 from engine.model.ids import AccountId, TraderId, next_slot, slot_at
 
 log = structlog.get_logger()
@@ -141,12 +140,16 @@ class Scheduler:
         self._changed.set()
 
     async def _watch(self, account: AccountId) -> None:
+        async with asyncio.TaskGroup() as group:
+            await self._watch_with(account, Exits(self.arena, account, group))
+
+    async def _watch_with(self, account: AccountId, exits: Exits) -> None:
         clock = self.arena.recorder.clock
         drifts: tuple[Drift, ...] = ()
         observed_ms = 0
         while True:
-            await tick(self.arena, account)
-            await self._enforce(account)
+            await refresh(self.arena, account)
+            exits.look(flatten=self._enforced(account) == "flatten_own")
             now_ms = clock.now_ms()
             if now_ms - observed_ms >= OBSERVE_MS:
                 drifts = await observe(self.arena, account, previous=drifts)
@@ -155,8 +158,8 @@ class Scheduler:
                     self._switch.trip("no_opens", f"{account}: the book and the venue differ", "engine", now_ms)
             await clock.sleep_until(slot_at(now_ms, self._watch_ms) + self._watch_ms)
 
-    async def _enforce(self, account: AccountId) -> None:
-        """Say when a halt begins or ends, and close what it wants closed; incidents nobody caused trip it, too."""
+    def _enforced(self, account: AccountId) -> str:
+        """The mode of the halt in force, once its begin or end was said; incidents that nobody caused trip it, too."""
         recorder = self.arena.recorder
         state = self.arena.state
         alarmed = state.accounts[account].alarms > state.accounts[account].alarms_heeded  # also by what recovery found
@@ -169,9 +172,7 @@ class Scheduler:
                 recorder.say(Control(command="lift", reason="the switch is open again", by="operator"))
             else:
                 recorder.say(Control(command="halt", reason=halt.reason, by=halt.by, mode=halt.mode))
-        if mode == "flatten_own":
-            for desk in self.arena.desks_of(account):
-                await close_everything(desk, recorder, self.arena.deployment, "operator")
+        return mode
 
     async def _marks(self) -> None:
         clock = self.arena.recorder.clock

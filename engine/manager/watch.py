@@ -1,5 +1,9 @@
 """The watch: what happens between slots — fills, funding, stops, liquidation, marks, the venue's own report."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 import structlog
 
 from engine.executor.guards import sharpe_pause
@@ -7,7 +11,7 @@ from engine.manager.arena import Arena
 from engine.manager.desk import Desk
 from engine.manager.exits import (
     close_everything,
-    close_position,
+    close_hits,
     hit_at,
     is_liquidated,
     liquidate,
@@ -21,14 +25,45 @@ from engine.manager.record import Control, Marked, Priced
 from engine.manager.recorder import Recorder
 from engine.manager.resolve import resolve
 from engine.model.account import margin_used_usd, net_asset_value, valued
-from engine.model.ids import AccountId
+from engine.model.ids import AccountId, TraderId
 from engine.model.market import MarketSnapshot
 
 log = structlog.get_logger()
 
 
+class Exits:
+    """The exits under way on one venue account, a task for each trader: nobody's stop waits for another's order.
+
+    What breaks in one breaks the ``group``.
+    """
+
+    def __init__(self, arena: Arena, account: AccountId, group: asyncio.TaskGroup) -> None:
+        self._arena = arena
+        self._account = account
+        self._group = group
+        self._under_way: dict[TraderId, asyncio.Task[None]] = {}
+
+    def look(self, *, flatten: bool = False) -> None:
+        """Begin the exits that are due; of ``flatten``, with those of everything that is held."""
+        arena = self._arena
+        for desk in arena.desks_of(self._account):
+            known = self._under_way.get(desk.trader)
+            if known is not None and not known.done():
+                continue
+            exits = exit_due(arena, desk, flatten=flatten)
+            if exits is not None:
+                self._under_way[desk.trader] = self._group.create_task(exits)
+
+
 async def tick(arena: Arena, account: AccountId) -> None:
-    """Bring one venue account up to date: prices, fills, funding, open ends, stops, liquidation."""
+    """Bring one venue account up to date, then carry out the exits that are due, one trader after the other."""
+    await refresh(arena, account)
+    for desk in arena.desks_of(account):
+        await watch_desk(arena, desk)
+
+
+async def refresh(arena: Arena, account: AccountId) -> None:
+    """Bring one venue account up to date: prices, fills, funding, and orders of unknown outcome."""
     recorder = arena.recorder
     feed = arena.feeds[account]
     gateway = arena.gateways[account]
@@ -42,38 +77,51 @@ async def tick(arena: Arena, account: AccountId) -> None:
             await gateway.collect()
     except VenueUnreachable as failure:  # exits are tried all the same: their own reports say what became of them
         log.info("venue cannot be asked", account=account, why=str(failure))
-    for desk in arena.desks_of(account):
-        await watch_desk(arena, desk)
 
 
 async def watch_desk(arena: Arena, desk: Desk) -> None:
-    """Exits of one trader at the current marks. A coin without a price is left alone until it has one."""
+    """Carry out the exits of one trader that are due at the current marks."""
+    exits = exit_due(arena, desk)
+    if exits is not None:
+        await exits
+
+
+def exit_due(arena: Arena, desk: Desk, *, flatten: bool = False) -> Coroutine[Any, Any, None] | None:
+    """What there is to do to end positions of one trader at the current marks; ``None`` when there is nothing.
+
+    A coin without a price is left alone until it has one. ``flatten`` ends everything that is held.
+    """
     recorder = arena.recorder
+    deployment = arena.deployment
     trader = arena.state.traders[desk.trader]
     status = trader.standing.status
+    liquidated = status == "stopped" and trader.standing.reason == "liquidated"
     positions = arena.state.accounts[desk.account].book.traders[desk.trader].positions
     if not positions:
         if status == "stopping":
-            await _finish_stop(arena, desk)
-        elif status == "stopped" and trader.standing.reason == "liquidated":
+            return _finish_stop(arena, desk)
+        if liquidated:
             settle_shortfall(desk, recorder)
-        return
+        return close_everything(desk, recorder, deployment, "operator") if flatten else None
+    if liquidated:
+        return _close_out(arena, desk)
+    if status == "stopping" or flatten:
+        return close_everything(desk, recorder, deployment, "operator")
     snapshot = desk.feed.look(recorder.clock.now_ms())
-    if status == "stopping":
-        await close_everything(desk, recorder, arena.deployment, "operator")
-    elif status == "stopped" and trader.standing.reason == "liquidated":
-        await close_everything(desk, recorder, arena.deployment, "liquidation")
-        settle_shortfall(desk, recorder)
-    elif _is_liquidated(desk, recorder, snapshot):
-        await liquidate(desk, recorder, arena.deployment, snapshot)
-    else:
-        for coin, plan in list(trader.plans.items()):
-            position, mark = positions.get(coin), snapshot.mark(coin)
-            if position is None or mark is None:
-                continue
-            hit = hit_at(position, plan, mark)
-            if hit is not None:
-                await close_position(desk, recorder, arena.deployment, coin, hit.cause)
+    if _is_liquidated(desk, recorder, snapshot):
+        return liquidate(desk, recorder, deployment, snapshot)
+    hits = []
+    for coin, plan in trader.plans.items():
+        position, mark = positions.get(coin), snapshot.mark(coin)
+        if position is not None and mark is not None and (hit := hit_at(position, plan, mark)) is not None:
+            hits.append(hit)
+    return close_hits(desk, recorder, deployment, hits) if hits else None
+
+
+async def _close_out(arena: Arena, desk: Desk) -> None:
+    """Go on with a liquidation that could not close everything at once."""
+    await close_everything(desk, arena.recorder, arena.deployment, "liquidation")
+    settle_shortfall(desk, arena.recorder)
 
 
 async def _finish_stop(arena: Arena, desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from math import isfinite, sqrt
+from math import inf, isfinite, sqrt
 
 from msgspec import Struct
 
@@ -96,9 +96,10 @@ def win_rate_pct(net_profits: Sequence[float]) -> float | None:
 
 
 def profit_factor(net_profits: Sequence[float]) -> float | None:
-    """Sum of profits over sum of losses; ``None`` without a loss."""
+    """Sum of profits over sum of losses; ``None`` without a loss, or with losses too small to divide by."""
     lost = -sum(profit for profit in net_profits if profit < 0)
-    return sum(profit for profit in net_profits if profit > 0) / lost if lost > 0 else None
+    factor = sum(profit for profit in net_profits if profit > 0) / lost if lost > 0 else inf
+    return factor if isfinite(factor) else None
 
 
 def performance(equity: Sequence[float], period_ms: int, net_profits: Sequence[float]) -> Performance:

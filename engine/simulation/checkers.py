@@ -116,11 +116,10 @@ class Checker:
         venue, account = self.venue, process.state.accounts[AccountId(self.venue.account)]
         for shown in self._unbooked:
             self._found("P1", f"trade {shown.fill.trade_id} of {shown.fill.client_order_id} was never booked")
-        decidable = venue.terms.bounded or venue.terms.fence
         for intent in account.intents.values():
             action = intent.envelope.action
             executed = isinstance(action, Order) and answered(venue.sim.find(action.client_order_id)) is not None
-            if decidable or (executed and venue.status(intent.client_order_id) is not None):
+            if venue.decides or (executed and venue.status(intent.client_order_id) is not None):
                 self._found("P15", f"the intent {intent.client_order_id} of {intent.trader} is still open: {intent}")
 
 
@@ -197,8 +196,11 @@ def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) ->
         if standing.status == "running" and not skewed and decided_ms < now_ms - 2 * trader.interval_ms - 70_000:
             found("P15", f"{trader.name} runs and has not decided since {decided_ms}, it is {now_ms}")
         ledger = process.state.ledger(trader.name)
-        refused_ms = process.site.venues[trader.account].refused_ms.get(trader.name, 0)
-        if standing.status == "stopped" and ledger.positions and true_ms - refused_ms > UNPROTECTED_MS:
+        venue = process.site.venues[trader.account]
+        refused_ms = venue.refused_ms.get(trader.name, 0)
+        intents = process.state.accounts[AccountId(trader.account)].intents.values()
+        locked = not venue.decides and any(intent.trader == trader.name for intent in intents)
+        if standing.status == "stopped" and ledger.positions and not locked and true_ms - refused_ms > UNPROTECTED_MS:
             found("P11", f"{trader.name} is stopped and holds {sorted(ledger.positions)}")
     for failure in process.reader.failures:
         found("P20", failure)

@@ -23,6 +23,7 @@ HIGHEST: Mapping[str, float] = {
     "fills_late": 0.5,
     "fills_repeated": 0.20,
     "fills_reversed": 0.20,
+    "funding_late": 0.8,
     "read_failed": 0.05,
     # windows
     "read_outage": 0.03,

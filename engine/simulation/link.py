@@ -18,7 +18,7 @@ from engine.model.order import (
 )
 from engine.simulation.faults import Faults
 from engine.simulation.loop import Handle, ProcessLoop
-from engine.simulation.venue import Venue, answered
+from engine.simulation.venue import Venue
 
 TIMEOUT_MS = 10_000
 REJECTIONS = ("PerpMargin", "IocCancel", "MinTradeNtl", "Tick", "Oracle", "OpenInterestIncrease", "a code nobody knows")
@@ -38,7 +38,12 @@ class Link:
         believed_ms: Callable[[], int],
     ) -> None:
         self.account_id = venue.account
-        self.capabilities = Capabilities(bounded_acceptance=venue.terms.bounded, nonce_fence=venue.terms.fence)
+        self.capabilities = Capabilities(
+            bounded_acceptance=venue.terms.bounded,
+            nonce_fence=venue.terms.fence,
+            fills_late_ms=venue.terms.longest_lag_ms + 60_000,
+            funding_late_ms=venue.terms.longest_lag_ms,
+        )
         self.instruments = venue.sim.instruments
         self.ambiguous = 0
         self.sent: Callable[[Envelope], None] = lambda envelope: None
@@ -108,7 +113,7 @@ class Link:
     async def funding(self, since_ms: int) -> Sequence[FundingPayment]:
         """Funding bookings. Raises ``VenueUnreachable``."""
         await self._read("funding")
-        return answered(self._venue.sim.funding(since_ms))
+        return self._venue.visible_funding(since_ms)
 
     async def account(self) -> VenueAccount:
         """The account as it stands. Raises ``VenueUnreachable``."""

@@ -177,7 +177,7 @@ class ProcessLoop(asyncio.AbstractEventLoop):
             for _ in range(CLOSINGS):
                 try:
                     task.get_coro().close()
-                except (Dead, RuntimeError):  # it did something, or waited for something, on its way out
+                except (Dead, RuntimeError, BaseExceptionGroup):  # it did or waited for something on its way out
                     continue
                 break
 

@@ -12,6 +12,7 @@ from engine.simulation.faults import Faults
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
+STEP_MS = 500  # a price stands that long
 VOLUME_USD = 100_000.0  # of a minute
 START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "SOL": 150.0, "XRP": 2.0, "DOGE": 0.2, "BNB": 600.0}
 INSTRUMENTS: dict[str, Instrument] = {
@@ -27,8 +28,8 @@ INSTRUMENTS: dict[str, Instrument] = {
 class Walk:
     """Prices of a few coins from ``origin_ms`` on, satisfying ``engine.exchange.sim.ports.SimMarket``.
 
-    Within its minute a price goes from open over both extremes to close in straight lines, so every price lies inside
-    its bar. ``move`` is the deviation of a minute's return. Halted coins have no quote.
+    Within its minute a price goes in steps from open over both extremes to close along straight lines, so every price
+    lies inside its bar. ``move`` is the deviation of a minute's return. Halted coins have no quote.
     """
 
     def __init__(self, random: Random, coins: Sequence[str], origin_ms: int, move: float) -> None:
@@ -51,16 +52,18 @@ class Walk:
 
     def price(self, coin: str, at_ms: int) -> Decimal:
         """The price at an instant, USD, on the coin's grid."""
+        since_ms = max(0, at_ms - self._origin_ms)
+        since_ms -= since_ms % STEP_MS
         cached = self._cached.get(coin)
-        if cached is not None and cached[0] == at_ms:
+        if cached is not None and cached[0] == since_ms:
             return cached[1]
-        minute, inside_ms = divmod(max(0, at_ms - self._origin_ms), MINUTE_MS)
+        minute, inside_ms = divmod(since_ms, MINUTE_MS)
         bar = self.bar(coin, minute)
         way = (bar.open, bar.low, bar.high, bar.close) if minute % 2 else (bar.open, bar.high, bar.low, bar.close)
         leg, part = divmod(3 * inside_ms / MINUTE_MS, 1)
         start, end = way[int(leg)], way[int(leg) + 1]
         price = round_price(Decimal(repr(start + (end - start) * part)), INSTRUMENTS[coin], "nearest")
-        self._cached[coin] = (at_ms, price)
+        self._cached[coin] = (since_ms, price)
         return price
 
     def quote(self, coin: str, now_ms: int) -> Quote | None:

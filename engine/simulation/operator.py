@@ -110,7 +110,11 @@ class Operator:
     def _tell(self, verb: Verb, trader: str, random: Random) -> None:
         self.send(verb, trader)
         if verb in ("stop", "pause"):  # nobody stays so for long: who does nothing shows nothing
-            self._universe.timeline.later(random.choice((4, 15)) * MINUTE_MS, self.send, "start", trader)
+            self._universe.timeline.later(random.choice((4, 15)) * MINUTE_MS, self._start_again, trader)
+
+    def _start_again(self, trader: str) -> None:
+        if self._universe.faults.on:  # who heals says who goes on
+            self.send("start", trader)
 
     def _switch_tripped(self, random: Random) -> None:
         universe = self._universe

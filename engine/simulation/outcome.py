@@ -14,7 +14,10 @@ class Violation(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """What came of a universe. The counts tell a safe run from one in which nothing happened."""
+    """What came of a universe. The counts tell a safe run from one in which nothing happened.
+
+    ``filled`` of the ``orders`` that reached a venue had at least one of the ``fills``.
+    """
 
     seed: int
     minutes: int
@@ -27,6 +30,7 @@ class Outcome(Struct, frozen=True, kw_only=True):
     crashes: int
     orders: int
     rejected: int
+    filled: int
     fills: int
     ambiguous: int
     slots: int

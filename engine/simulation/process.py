@@ -9,7 +9,10 @@ from typing import Protocol
 import msgspec
 
 from engine.journal.chain import BODY_KIND, Frame
+from engine.journal.checkpointer import Checkpointer, Shelf, Taken
+from engine.journal.checkpoints import Proof
 from engine.journal.disk import publish
+from engine.journal.errors import JournalError
 from engine.journal.inline import InlineJournal
 from engine.journal.reader import read
 from engine.manager.allocation import Allocation
@@ -18,6 +21,7 @@ from engine.manager.desk import Desk, ModelDecider
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler
@@ -38,6 +42,9 @@ from engine.simulation.site import Site
 DEPLOYMENT = "simulation"
 MANIFEST = Path("published") / "manifest.json"
 PUBLISH_MS = 60_000
+CHECKPOINT_RECORDS_MAX = 200  # between two checkpoints, and fewer where a universe is short:
+CHECKPOINT_RECORDS_A_MINUTE = 5
+CHECKPOINT_DELAY_MS = 3_000.0  # at most, until the disk has time for one
 
 
 class Gate(Protocol):
@@ -125,13 +132,21 @@ class Process:
         anchors = [] if MANIFEST not in site.disk.names else [_anchor(self.disk.read(MANIFEST))]
         journal, _ = InlineJournal.open(FOLDER, anchors=anchors, segment_bytes=SEGMENT_BYTES, fs=self.disk)
         self._journal = journal
-        replay(_entries(self.disk), self.state, [self.reader])
+        proof = Proof(FOLDER, self.state, refuse=True, fs=self.disk)
+        replay(entries_of(proof.following(read(FOLDER, fs=self.disk))), self.state, [self.reader])
         clock = ProcessClock(site.machine, self.loop, self.state.last_ts)
         delays = site.faults.random("disk delays")
         suspending = SuspendingJournal(
             journal, self.loop, lambda: 0.0 if delays.random() < 0.5 else 20 * delays.random() ** 2
         )
-        recorder = Recorder(self.state, clock, suspending, [self.reader])
+        checkpointer = Checkpointer(
+            self.state,
+            proof,
+            head=lambda: journal.appended,
+            hand_over=self._checkpoints(suspending, Shelf(FOLDER, proof, fs=self.disk)),
+            every=min(CHECKPOINT_RECORDS_MAX, CHECKPOINT_RECORDS_A_MINUTE * site.plan.minutes),
+        )
+        recorder = Recorder(self.state, clock, suspending, [self.reader, checkpointer])
         arena = self.arena = self._assemble(recorder)
         announce(arena, "simulation", "as planned", terms_of(site.plan))
         close_left_open(arena)
@@ -148,12 +163,26 @@ class Process:
             allocations={AccountId(account): Allocation() for account in site.plan.accounts},
             switch=site.switch,
             watch_ms=site.plan.watch_ms,
-            commands_ms=2_000,
+            commands_ms=5_000,
         )
         self.ready = True
         await scheduler.run()
         recorder.say(Stopped(reason="told to stop"))
         journal.close()
+
+    def _checkpoints(self, journal: SuspendingJournal, shelf: Shelf) -> Callable[[Taken], None]:
+        """Write checkpoints as their thread does in a real process: some time later, while others go on."""
+        delays = self.site.faults.random("checkpoint delays")
+
+        async def write(taken: Taken) -> None:
+            await self.loop.sleep_ms(CHECKPOINT_DELAY_MS * delays.random() ** 2)
+            try:
+                await journal.durable(taken.seq)
+            except JournalError:
+                return
+            shelf.put(taken)
+
+        return lambda taken: _forgotten(self.loop.create_task(write(taken)))
 
     async def _publish(self, journal: SuspendingJournal) -> None:
         """Make everything durable; once a minute write down where the journal stands, as published files do."""
@@ -178,13 +207,13 @@ class Process:
             market = Window(site.walk, site.machine, site.faults, lambda venue=venue: venue.in_outage("read"))  # type: ignore[misc]
             feed = feeds[account] = Feed(market, link)
             traders = [trader for trader in site.plan.traders if trader.account == name]
-            limits = {TraderId(trader.name): trader.limits for trader in traders}
+            mandates = {TraderId(trader.name): Mandate(coins=trader.coins, limits=trader.limits) for trader in traders}
             gateway = gateways[account] = Gateway(
                 account,
                 link,
                 recorder,
                 venue.sim.instruments,
-                limits,
+                mandates,
                 feed.look,
                 switch,
             )
@@ -247,8 +276,8 @@ def capital_of(plan: Plan) -> dict[AccountId, dict[TraderId, Decimal]]:
     }
 
 
-def _entries(disk: ProcessDisk) -> Iterator[Entry]:
-    yield from entries_of(read(FOLDER, fs=disk))
+def _forgotten(task: asyncio.Task[None]) -> None:
+    """Nobody waits for it; the loop keeps it."""
 
 
 def entries_of(frames: Iterable[Frame]) -> Iterator[Entry]:

@@ -250,12 +250,14 @@ class Universe:
         self.timeline.later(CHECK_MS, self._check, CHECK_MS)
 
     def _sent(self, envelope: Envelope) -> None:
-        """P11: nothing that opens is sent a second after the switch was tripped."""
-        halt = self.switch.halt
-        if halt is None or self.timeline.now_ms - self.switch.since_ms <= 1_000 or self.process is None:
-            return
+        """P4: nothing is sent whose outcome is on record. P11: nothing that opens is, a second after a trip."""
         promise = self.witness.promises.get(getattr(envelope.action, "client_order_id", ""))
-        if promise is None:
+        if promise is None or self.process is None:
+            return
+        if promise.client_order_id not in self.process.state.accounts[AccountId(promise.account)].intents:
+            self.found("P4", f"{promise.client_order_id} of {promise.trader} is sent and has been declared dead before")
+        halt = self.switch.halt
+        if halt is None or self.timeline.now_ms - self.switch.since_ms <= 1_000:
             return
         book = self.process.state.accounts[AccountId(promise.account)].book
         position = book.traders[promise.trader].positions.get(promise.coin)  # type: ignore[index]
@@ -301,6 +303,7 @@ class Universe:
             crashes=self.crashes,
             orders=sum(venue.orders for venue in self.venues.values()),
             rejected=sum(venue.rejected for venue in self.venues.values()),
+            filled=sum(len({shown.fill.order_id for shown in venue.fills}) for venue in self.venues.values()),
             fills=sum(len(venue.fills) for venue in self.venues.values()),
             ambiguous=self._ambiguous,
             slots=0 if self.process is None else len(self.process.reader.decided_ms),

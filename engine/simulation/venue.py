@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from engine.exchange.sim.exchange import SimExchange
 from engine.exchange.sim.settings import SimSettings
-from engine.model.order import Envelope, Fill, Order, OrderReport, Rejected
+from engine.model.order import Envelope, Fill, FundingPayment, Order, OrderReport, Rejected
 from engine.simulation.clock import MachineClock
 from engine.simulation.faults import Faults
 from engine.simulation.market import INSTRUMENTS, Walk
@@ -110,6 +110,7 @@ class Venue:
         self._found = found
         self._status_ms: dict[str, int] = {}
         self._fills_ms: dict[str, int] = {}
+        self._funding_ms: dict[tuple[int, str], int] = {}
         self._nonces: dict[int, str] = {}
         self._executed: dict[tuple[str, str, str, str], dict[int, None]] = {}
         self._positions: dict[tuple[str, str], Decimal] = {}
@@ -118,6 +119,11 @@ class Venue:
         self._told_late: dict[str, None] = {}
         self._latest_ms = 0
         self._repeats = 0
+
+    @property
+    def decides(self) -> bool:
+        """Whether every order of unknown outcome can be settled in the end."""
+        return self.terms.bounded or self.terms.fence
 
     # What comes in
 
@@ -176,6 +182,11 @@ class Venue:
                 found.append(shown.fill)
         found.reverse()
         return found
+
+    def visible_funding(self, since_ms: int) -> list[FundingPayment]:
+        """The funding bookings at or after an instant that it tells of by now, oldest first."""
+        payments = answered(self.sim.funding(since_ms))
+        return [payment for payment in payments if self._funding_told_ms(payment) <= self.machine.true_ms()]
 
     def harvest(self) -> None:
         """Take in what has been executed since the last time, and judge it."""
@@ -267,6 +278,15 @@ class Venue:
         never = self._faults.fires("status_never", timeline_ms, name)
         self._status_ms[name] = NEVER_MS if never else now_ms + status_ms * late_status
         self._fills_ms[name] = fills_ms * late_fills
+
+    def _funding_told_ms(self, payment: FundingPayment) -> int:
+        """From when on it tells of a funding booking, drawn once."""
+        place = (payment.time_ms, payment.coin)
+        if place not in self._funding_ms:
+            lag = int(self.terms.longest_lag_ms * self._faults.random("funding lags").random())
+            late = self._faults.fires("funding_late", self.machine.timeline.now_ms, payment.coin)
+            self._funding_ms[place] = payment.time_ms + lag * late
+        return self._funding_ms[place]
 
 
 def answered(coroutine: Coroutine[Any, Any, Result]) -> Result:

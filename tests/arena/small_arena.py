@@ -25,6 +25,7 @@ from engine.manager.feed import Feed
 from engine.manager.fold import apply
 from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
+from engine.manager.mandate import Mandate
 from engine.manager.ports import ExchangeProvider, Journal, MarketProvider, Sink
 from engine.manager.reconcile import Drift, compare
 from engine.manager.recorder import Recorder
@@ -169,9 +170,12 @@ class SmallArena:
             self.recorder.seq = after.recorder.seq
         self.feed = Feed(self.market, self.exchange)
         self.account = AccountId("paper")
-        limits = {TraderId(name): trader.limits for name, trader in self._terms.items()}
+        mandates = {
+            TraderId(name): Mandate(coins=trader.coins or self.market.coins, limits=trader.limits)
+            for name, trader in self._terms.items()
+        }
         self.gateway = Gateway(
-            self.account, self.exchange, self.recorder, self.instruments, limits, self.feed.look, switch
+            self.account, self.exchange, self.recorder, self.instruments, mandates, self.feed.look, switch
         )
         self.desks = {
             name: self._desk(name, trader, account_limits or AccountLimits(), max_account_age_ms)

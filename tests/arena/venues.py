@@ -12,7 +12,7 @@ from engine.model.order import Action, Envelope, Fill, FundingPayment, Order, Or
 class Relay:
     """Passes everything on to the simulated venue."""
 
-    capabilities = Capabilities(bounded_acceptance=True, trigger_orders=True)
+    capabilities = Capabilities(bounded_acceptance=True, trigger_orders=True, funding_late_ms=0)
 
     def __init__(self, sim: SimExchange) -> None:
         self.sim = sim
@@ -78,19 +78,19 @@ class RequestLost(Relay):
 class Unbounded(RequestLost):
     """As ``RequestLost``, at a venue that promises nothing about how long a request may be under way."""
 
-    capabilities = Capabilities()
+    capabilities = Capabilities(funding_late_ms=0)
 
 
 class Fenced(RequestLost):
     """As ``RequestLost``, at a venue that bounds nothing but lets a nonce be used up."""
 
-    capabilities = Capabilities(nonce_fence=True)
+    capabilities = Capabilities(nonce_fence=True, funding_late_ms=0)
 
 
 class FencedAnswerLost(AnswerLost):
     """As ``AnswerLost``, at a venue whose status of orders nobody can read and whose nonces can be used up."""
 
-    capabilities = Capabilities(nonce_fence=True)
+    capabilities = Capabilities(nonce_fence=True, funding_late_ms=0)
 
     async def find(self, client_order_id: str) -> OrderReport | None:
         return None

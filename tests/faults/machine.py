@@ -83,8 +83,11 @@ def strace(config: Path, log: Path, call_name: str, at: int) -> list[str] | None
     return [tool, "-f", "-qq", "-o", str(log), *inject, *command("run", "--config", config)]
 
 
-def recovered(config: Path) -> None:
-    """Start again and stop: the start is the recovery. Then nothing is lost, doubled or at odds with the venue."""
+def recovered(config: Path) -> Counter[str]:
+    """Start again and stop: the start is the recovery. Then nothing is lost, doubled or at odds with the venue.
+
+    How many orders and fills were looked at.
+    """
     again = call("run", "--config", config, "--until", LONG_AGO)
     assert again.returncode == 0, again.stdout + again.stderr
     said = StringIO()
@@ -92,8 +95,15 @@ def recovered(config: Path) -> None:
         verified = verify_journal(config)  # what ``engine journal verify`` does
     assert verified == 0, said.getvalue()
     entries = entries_of(config)
-    assert nothing_twice(entries) == []
-    assert venue_and_book_differ(config, entries) == []
+    twice = nothing_twice(entries)
+    assert twice == [], f"duplicates: {twice}"
+    differences = venue_and_book_differ(config, entries)
+    assert differences == [], f"book and venue differ: {differences}"
+    return Counter(
+        orders=sum(isinstance(entry.record, r.Intended) for entry in entries),
+        fills=sum(isinstance(entry.record, r.Filled) for entry in entries),
+        resolved=sum(isinstance(entry.record, r.Reported) and bool(entry.record.evidence) for entry in entries),
+    )
 
 
 def nothing_twice(entries: list[r.Entry]) -> list[object]:
@@ -128,6 +138,11 @@ def venue_and_book_differ(config: Path, entries: list[r.Entry]) -> list[str]:
     orders = Counter(fill["client_order_id"] for fill in venue.values())
     unknown = {entry.record.client_order_id for entry in entries if isinstance(entry.record, r.Intended)}
     return sorted(found) + [f"order {order} was never intended" for order in orders if order not in unknown]
+
+
+def grows(held: Decimal, side: str, quantity: Decimal) -> bool:
+    """Whether a trade does more than make a position smaller."""
+    return quantity > abs(held) or held == 0 or (held > 0) == (side == "buy")
 
 
 def venue_fills(config: Path) -> list[dict[str, Any]]:

@@ -20,7 +20,8 @@ def test_kills_at_the_nth_call_lose_nothing_and_do_nothing_twice(
 
     for _ in range(KILLS):
         kill = a_kill(rng)
-        story.append(f"{kill}: {'killed' if kill_and_recover(config, log, kill) else 'not reached, stopped'}")
+        death = kill_and_recover(config, log, kill)
+        story.append(f"{kill}: {f'killed at {death.call} in {death.place}' if death.call else 'not reached, stopped'}")
 
     with capsys.disabled():
         print(f"\nseed {seed}: " + "; ".join(story))
@@ -30,8 +31,8 @@ def test_kills_at_the_nth_call_lose_nothing_and_do_nothing_twice(
 def test_an_engine_that_nothing_was_put_into_dies_at_a_sync_and_recovers(tmp_path: Path) -> None:
     config = write_arena(tmp_path)
 
-    killed = kill_by_strace(config, tmp_path, "fdatasync", 12)
+    death = kill_by_strace(config, tmp_path, "fdatasync", 12)
 
-    if killed is None:
+    if death is None:
         pytest.skip("there is no strace here, or it may not trace: the shim alone kills")
-    assert killed
+    assert death.call

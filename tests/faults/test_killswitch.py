@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.killswitch import NAME
 from engine.manager import record as r
 from engine.model.order import Order, Rejected
-from tests.faults.machine import recovered, trading, venue_fills
+from tests.faults.machine import grows, recovered, trading, venue_fills
 from tests.processes.quick_arena import write_arena
 from tests.processes.running import call, entries_of, eventually, settings_of
 
@@ -48,11 +48,6 @@ def openings(config: Path) -> list[tuple[int, str]]:
             found.append((told["time_ms"], f"at the venue: {place} {told['side']} {quantity}"))
         held[place] = before + (quantity if told["side"] == "buy" else -quantity)
     return found
-
-
-def grows(held: Decimal, side: str, quantity: Decimal) -> bool:
-    """Whether a trade does more than make a position smaller."""
-    return quantity > abs(held) or held == 0 or (held > 0) == (side == "buy")
 
 
 def positions(config: Path) -> dict[tuple[str, str], Decimal]:

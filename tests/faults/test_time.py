@@ -1,29 +1,31 @@
 """Time that does not pass as it should: a process that is stopped for a while, a wall clock that is set."""
 
-import signal
 import time
 from pathlib import Path
+from random import Random
 
-from engine.manager import record as r
-from engine.model.ids import TraderId
+import pytest
+
 from tests.faults.machine import nothing_twice, recovered, trading
+from tests.faults.stops import SECOND_ENGINES, STALE_MS, openings_out_of_time, stop_again_and_again
 from tests.processes.quick_arena import write_arena
-from tests.processes.running import entries_of, settings_of
+from tests.processes.running import entries_of
 
 HOUR_MS = 3_600_000
+STOPS = 5  # ``python -m tests.faults --stops 20`` does more of them
 
 
-def test_slots_that_passed_while_the_engine_was_stopped_are_skipped_and_nothing_is_sent_late(tmp_path: Path) -> None:
-    config, log = write_arena(tmp_path), tmp_path / "engine.log"
-    with trading(config, log) as (engine, tail):
-        engine.send_signal(signal.SIGSTOP)
-        time.sleep(4.2)
-        engine.send_signal(signal.SIGCONT)
-        tail.wait_for(b'"why":"late"', engine)
-        tail.wait_for(b'"kind":"SlotOpened"', engine, 4)
+def test_an_engine_that_is_stopped_skips_what_passed_meanwhile_and_keeps_every_other_engine_out(
+    tmp_path: Path, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = stop_again_and_again(tmp_path, Random(seed), STOPS)
 
-    assert openings_out_of_time(config) == []
-    recovered(config)
+    with capsys.disabled():
+        print(f"\nseed {seed}: {found}")
+    assert found.faults == []
+    assert max(found.stale_ms, default=0) <= STALE_MS
+    assert found.skipped >= STOPS
+    assert found.refused == -(-STOPS // SECOND_ENGINES)
 
 
 def test_a_wall_clock_set_forward_and_back_opens_no_slot_twice_and_none_late(tmp_path: Path) -> None:
@@ -44,14 +46,3 @@ def test_a_wall_clock_set_forward_and_back_opens_no_slot_twice_and_none_late(tmp
     assert nothing_twice(entries) == []
     assert openings_out_of_time(config) == []
     recovered(config)
-
-
-def openings_out_of_time(config: Path) -> list[tuple[str | None, int]]:
-    """The slots that were opened when the next one was due already, and by how many milliseconds."""
-    interval_ms = {trader.id: trader.interval_ms for trader in settings_of(config).traders}
-    return [
-        (entry.trader, entry.ts - entry.record.slot_ms)
-        for entry in entries_of(config)
-        if isinstance(entry.record, r.SlotOpened)
-        and entry.ts - entry.record.slot_ms >= interval_ms[TraderId(entry.trader or "")]
-    ]

@@ -8,14 +8,15 @@ import pytest
 
 from engine.backtest.driver import step
 from engine.exchange.sim.exchange import SimExchange
+from engine.manager.gateway import STALE_MS
 from engine.manager.halt import MODES, Halt, Mode, NoSwitch
 from engine.manager.ports import ExchangeProvider
 from engine.manager.record import Filled, Reported
 from engine.manager.resolve import GRACE_MS, resolve
 from engine.model.ids import TraderId
 from engine.model.order import Envelope, Order, OrderReport, Rejected, Unresolved
-from tests.arena.scripts import MINUTE_MS, T0, buy, close
-from tests.arena.small_arena import SmallArena
+from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy, close
+from tests.arena.small_arena import SmallArena, Trader
 from tests.arena.venues import AnswerLost, Fenced, FencedAnswerLost, Relay, RequestLost, Stuttering, Unbounded
 
 FLAT = {"BTC": [100.0] * 10, "ETH": [10.0] * 10}
@@ -84,6 +85,67 @@ def test_the_same_order_in_its_right_mind_passes() -> None:
 
     assert arena.held("ann") == arena.venue_holds() == 1
     assert arena.incidents() == []
+
+
+def test_a_coin_that_is_not_the_traders_own_is_refused_whatever_the_planner_says() -> None:
+    arena = SmallArena({"ann": Trader(decider=Scripted({}), coins=("ETH",))}, FLAT)
+
+    report = planted(arena)
+
+    assert isinstance(report, Rejected)
+    assert "BTC is not among the coins of ann: ETH" in report.detail
+
+
+@pytest.mark.parametrize(("minutes", "opens"), [(10, True), (12, False)])
+def test_nothing_is_opened_by_a_mark_that_is_too_old(minutes: int, opens: bool) -> None:
+    arena = SmallArena({"ann": {}}, FLAT)  # ten bars: the last opens nine minutes after the start
+    arena.clock.set(T0 + minutes * MINUTE_MS)
+
+    report = planted(arena)
+
+    assert isinstance(report, Rejected) != opens
+    assert opens or "the age of the mark of BTC" in str(report)
+
+
+@pytest.mark.parametrize(("late_ms", "opens"), [(STALE_MS, True), (STALE_MS + 1, False)])
+def test_an_order_that_opens_does_not_leave_long_after_its_prices(late_ms: int, opens: bool) -> None:
+    arena = SmallArena({"ann": {}}, FLAT)
+    order = one_bitcoin()
+    seq, intended = arena.gateway.intend(
+        order, trader=TraderId("ann"), client_order_id=order.client_order_id, cause="decision", reference="planted"
+    )
+
+    arena.clock.set(arena.clock.now_ms() + late_ms)
+    report = step(arena.gateway.send(seq, intended, TraderId("ann")))
+
+    assert isinstance(report, Rejected) != opens
+    assert opens or "decided on prices of 2001 ms ago" in str(report)
+
+
+def test_an_order_that_is_still_to_be_sent_is_not_resolved() -> None:
+    arena = SmallArena({"ann": {}}, FLAT)
+    order = one_bitcoin()
+    seq, intended = arena.gateway.intend(
+        order, trader=TraderId("ann"), client_order_id=order.client_order_id, cause="decision", reference="planted"
+    )
+
+    step(resolve(arena.gateway, arena.recorder))
+    assert list(arena.state.accounts[arena.account].intents) == [order.client_order_id]
+    step(arena.gateway.send(seq, intended, TraderId("ann")))
+
+    assert arena.held("ann") == arena.venue_holds() == 1
+
+
+def one_bitcoin() -> Order:
+    """An order that the gateway lets pass."""
+    return Order(
+        client_order_id="0x" + "2" * 32,
+        coin="BTC",
+        side="buy",
+        quantity=Decimal(1),
+        limit_price=Decimal(100),
+        style="market_ioc",
+    )
 
 
 @pytest.mark.parametrize(("quantity", "passes"), [("10", True), ("10.001", False)])

@@ -9,12 +9,14 @@ import pytest
 from engine.executor.context import Context
 from engine.manager.audit import Audit
 from engine.manager.control import Answer, Command
-from engine.manager.record import Answered, SlotClosed, SlotOpened
+from engine.manager.record import Answered, Filled, SlotClosed, SlotOpened
 from engine.manager.scheduler import Scheduler
 from engine.model.decision import Decision
+from engine.model.order import Envelope, Order, OrderReport
 from tests.arena.chat import Speaker, a_buy, model_decider, says
 from tests.arena.scripts import MINUTE_MS, T0, Scripted, buy
 from tests.arena.small_arena import STOPPED, SmallArena, Trader
+from tests.arena.venues import Relay
 from tests.arena.virtual_time import VirtualClock
 
 SECOND_MS = 1_000
@@ -39,10 +41,10 @@ class Requests:
 
 
 def scheduled(
-    clock: VirtualClock, traders: Any, prices: Any = None, commands: Sequence[Any] = ()
+    clock: VirtualClock, traders: Any, prices: Any = None, commands: Sequence[Any] = (), **terms: Any
 ) -> tuple[SmallArena, Scheduler, Requests]:
     """An arena with a scheduler that nobody has started yet."""
-    arena = SmallArena(traders, prices or {"BTC": [100.0] * 60}, clock=clock)
+    arena = SmallArena(traders, prices or {"BTC": [100.0] * 60}, clock=clock, **terms)
     requests = Requests(clock, *commands)
 
     async def publish() -> None:
@@ -113,6 +115,37 @@ def test_a_model_that_hangs_does_not_hold_up_the_others() -> None:
     assert ends[1] == ends[3] == "failed:model: no answer within 90000 ms"
     assert ends[2] == ends[4] == "skipped:busy"
     assert audited(arena) == []
+
+
+class SlowToClose(Relay):
+    """Lets nine seconds pass before it takes an order that sells BTC."""
+
+    async def submit(self, envelope: Envelope) -> OrderReport:
+        action = envelope.action
+        if isinstance(action, Order) and action.coin == "BTC" and action.side == "sell":
+            await asyncio.sleep(9)
+        return await self.sim.submit(envelope)
+
+
+def test_a_stop_that_waits_for_the_venue_does_not_hold_up_another_traders_stop() -> None:
+    clock = VirtualClock(T0)
+    falling = {"BTC": [100.0] * 3 + [90.0] * 20, "ETH": [10.0] * 3 + [9.0] * 20}
+    traders = {
+        "ann": Trader(decider=Scripted({1: buy("BTC", stop="95")}), limits=STOPPED),
+        "bob": Trader(decider=Scripted({1: buy("ETH", stop="9.5")}), limits=STOPPED),
+    }
+    arena, scheduler, _ = scheduled(clock, traders, falling, venue=SlowToClose)
+
+    run(clock, scheduler, 4)
+
+    exits = {
+        str(entry.trader): entry.ts - T0 - 3 * MINUTE_MS
+        for entry in arena.entries
+        if isinstance(entry.record, Filled) and entry.record.fill.side == "sell"
+    }
+    assert set(exits) == {"ann", "bob"}
+    assert exits["bob"] <= 2 * SECOND_MS
+    assert 9 * SECOND_MS <= exits["ann"] <= 11 * SECOND_MS
 
 
 class Broken:

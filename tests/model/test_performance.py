@@ -168,6 +168,11 @@ def test_no_curve_and_no_trades_ever_give_nan(equity: list[float], period_ms: in
     assert found.max_drawdown_pct >= 0
 
 
+def test_losses_too_small_to_divide_by_give_no_profit_factor() -> None:
+    assert profit_factor([2.0, -1.1125369292536007e-308]) is None
+    assert profit_factor([2.0, -0.5]) == 4
+
+
 @given(st.lists(st.floats(1e-300, 1e300), max_size=6))
 def test_ratios_of_absurd_curves_are_finite_or_none(equity: list[float]) -> None:
     changes = returns(equity)

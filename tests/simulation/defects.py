@@ -19,6 +19,7 @@ import engine.model.account as account
 import engine.simulation.disk as disk
 import engine.simulation.process as process
 from engine.executor import risk
+from engine.journal.checkpoints import Checkpoint, decode, sealed
 from engine.manager import record as r
 from engine.manager.recorder import Recorder
 from engine.manager.state import State
@@ -221,6 +222,18 @@ def loses_positions(replay: Any) -> Any:
     return lossy
 
 
+def forgets_plans(encode: Any) -> Any:
+    """A checkpoint without the exit plans."""
+
+    def lossy(checkpoint: Checkpoint) -> Any:
+        again = decode(sealed(encode(checkpoint)))
+        for trader in again.state.traders.values():
+            trader.plans = {}
+        return encode(again)
+
+    return lossy
+
+
 def float_money(apply_fill: Any) -> Any:
     def inexact(*arguments: Any, **named: Any) -> Any:
         position, realized = apply_fill(*arguments, **named)
@@ -229,12 +242,12 @@ def float_money(apply_fill: Any) -> Any:
     return inexact
 
 
-def unsaid(watch_desk: Any) -> Any:
-    async def quietly(arena: Any, desk: Any) -> None:
+def unsaid(exit_due: Any) -> Any:
+    def quietly(arena: Any, desk: Any, **named: Any) -> Any:
         trader = arena.state.traders[desk.trader]
         if trader.plans and trader.standing.trades % 5 == 4:
             trader.plans.clear()
-        await watch_desk(arena, desk)
+        return exit_due(arena, desk, **named)
 
     return quietly
 
@@ -266,6 +279,16 @@ def funds_twice(stack: ExitStack) -> None:
 
     original = gateway.Gateway.collect
     stack.enter_context(patch.object(gateway.Gateway, "collect", collect))
+
+
+def late_funding_lost(stack: ExitStack) -> None:
+    """What the venue has not told within a second of the hour is never booked."""
+
+    async def collect_late_funding(self: Any) -> None:
+        """Nothing is asked again."""
+
+    stack.enter_context(patch.object(gateway.Gateway, "collect_late_funding", collect_late_funding))
+    stack.enter_context(patch.object(gateway.Gateway, "_book_late", lambda *arguments: None))
 
 
 # Envelope

@@ -8,8 +8,10 @@ from contextlib import ExitStack, contextmanager
 
 from msgspec import Struct
 
+import engine.journal.checkpointer as checkpointer
 import engine.journal.recovery as recovery
 import engine.manager.cycle as cycle
+import engine.manager.exits as exits
 import engine.manager.fold as fold
 import engine.manager.plan as plan
 import engine.manager.watch as watch
@@ -53,10 +55,12 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("no_looking_back", "ours, before", defects.no_looking_back),
     Mutant("resolve_first", "-", defects.instead(fold, "_ended", defects.forgotten_at_once)),
     Mutant("lose_positions", "R-09", defects.wrapped(process, "replay", defects.loses_positions)),
+    Mutant("checkpoint_forgets", "-", defects.wrapped(checkpointer, "encode", defects.forgets_plans)),
     Mutant("float_money", "Go reference", defects.wrapped(account, "apply_fill", defects.float_money)),
-    Mutant("unsaid_change", "-", defects.wrapped(watch, "watch_desk", defects.unsaid)),
-    Mutant("close_whole_account", "R-11", defects.wrapped(watch, "close_position", defects.whole_account)),
+    Mutant("unsaid_change", "-", defects.wrapped(watch, "exit_due", defects.unsaid)),
+    Mutant("close_whole_account", "R-11", defects.wrapped(exits, "close_position", defects.whole_account)),
     Mutant("fund_twice", "-", defects.funds_twice),
+    Mutant("late_funding_lost", "ours, before", defects.late_funding_lost),
     Mutant("verdicts_ignored", "R-01, R-03, R-14", defects.no_gateway_caps),
     Mutant("no_coin_lock", "-", defects.instead(State, "pending", lambda self, account: ())),
     Mutant("opens_after_failed_close", "ours, before", defects.instead(cycle, "_unfilled", lambda *a: "")),

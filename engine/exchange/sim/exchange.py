@@ -40,7 +40,7 @@ class SimExchange:
     used.
     """
 
-    capabilities = Capabilities(bounded_acceptance=True, nonce_fence=True, trigger_orders=True)
+    capabilities = Capabilities(bounded_acceptance=True, nonce_fence=True, trigger_orders=True, funding_late_ms=0)
 
     def __init__(
         self,

@@ -1,11 +1,11 @@
 """A machine that fails on request: put in front of ``PYTHONPATH``, it wraps the few calls an engine reaches disk and
 clock by, in the process under test alone.
 
-``NOF0_FAULTS`` says what is to happen, as JSON: ``kill`` (``at``: the how manieth of the calls in ``calls`` ends the
-process as SIGKILL does, ``when``: before it, after it, or half-way through a write), ``fail`` (from the ``at``-th
-``call`` on a path that holds ``path`` on, each raises ``errno``), ``file_bytes`` (no file grows beyond), ``clock`` (a
-file with the milliseconds by which the wall clock is off, read again and again) and ``counts`` (a file that is told how
-many calls there were).
+``NOF0_FAULTS`` says what is to happen, as JSON: ``kill`` (``at``: the how manieth of the calls in ``calls`` on a path
+that holds ``path`` ends the process as SIGKILL does, ``when``: before it, after it, or half-way through a write,
+``told``: a file that is left the call's name and path), ``fail`` (from the ``at``-th ``call`` on a path that holds
+``path`` on, each raises ``errno``), ``file_bytes`` (no file grows beyond), ``clock`` (a file with the milliseconds by
+which the wall clock is off, read again and again) and ``counts`` (a file that is told how many calls there were).
 """
 
 import atexit
@@ -61,7 +61,7 @@ def _wrapped(name: str, faults: dict[str, Any]) -> Callable[..., Any]:
                 _failed += 1
                 if _failed >= fail["at"]:
                     raise OSError(fail["errno"], os.strerror(fail["errno"]))
-            if kill is None or name not in kill["calls"]:
+            if kill is None or name not in kill["calls"] or kill.get("path", "") not in _path_of(first):
                 return real(first, *rest, **named)
             _counted += 1
             if _counted != kill["at"]:
@@ -70,6 +70,8 @@ def _wrapped(name: str, faults: dict[str, Any]) -> Callable[..., Any]:
                 real(first, *rest, **named)
             elif kill["when"] == "half-way" and name == "write":
                 real(first, bytes(rest[0])[: len(rest[0]) // 2])
+            if "told" in kill:
+                _leave(kill["told"], f"{name} {_path_of(first)}")
             os.kill(os.getpid(), signal.SIGKILL)
             raise AssertionError("a killed process went on")
 
@@ -78,6 +80,12 @@ def _wrapped(name: str, faults: dict[str, Any]) -> Callable[..., Any]:
 
 def _path_of(first: Any) -> str:
     return _paths.get(first, "") if isinstance(first, int) else str(first)
+
+
+def _leave(path: str, line: str) -> None:
+    handle = _real["open"](path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    _real["write"](handle, line.encode())
+    _real["close"](handle)
 
 
 def _clock(path: str) -> Callable[[], int]:
