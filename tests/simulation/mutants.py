@@ -10,7 +10,7 @@ from msgspec import Struct
 
 import engine.journal.checkpointer as checkpointer
 import engine.journal.recovery as recovery
-import engine.manager.cycle as cycle
+import engine.manager.acting as acting
 import engine.manager.exits as exits
 import engine.manager.fold as fold
 import engine.manager.plan as plan
@@ -63,7 +63,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("late_funding_lost", "ours, before", defects.late_funding_lost),
     Mutant("verdicts_ignored", "R-01, R-03, R-14", defects.no_gateway_caps),
     Mutant("no_coin_lock", "-", defects.instead(State, "pending", lambda self, account: ())),
-    Mutant("opens_after_failed_close", "ours, before", defects.instead(cycle, "_unfilled", lambda *a: "")),
+    Mutant("opens_after_failed_close", "ours, before", defects.instead(acting, "_unfilled", lambda *a: "")),
     Mutant("switch_ignored", "-", defects.no_switch),
     Mutant("stopped_too_early", "ours, before", defects.instead(watch, "own_orders", defects.no_orders)),
     Mutant("ids_by_minute", "R-05", defects.instead(plan, "client_order_id", defects.minute_ids)),
