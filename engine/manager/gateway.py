@@ -175,6 +175,7 @@ class Gateway:
         paid: dict[tuple[int, str], FundingPayment] = {}
         if hour_ms <= now_ms:
             now_ms = min(now_ms, await self.exchange.time())  # what the venue has not reached yet it has not paid
+        if hour_ms <= now_ms:
             told_late_ms = self.exchange.capabilities.funding_late_ms
             paid = await self._payments(hour_ms - HOUR_MS if told_late_ms else hour_ms, now_ms)
             hour_ms = self._next_hour(account)

@@ -108,7 +108,8 @@ class Timeline:
     def run_until(self, until_ms: int) -> None:
         """Let everything happen up to an instant. Raises ``Over``, ``Stuck``, and what the world raises."""
         until_us = until_ms * 1000
-        while not self._halted and self._step(until_us):
+        step = self._step
+        while not self._halted and step(until_us):
             self.steps += 1
         if self._halted:
             raise Over

@@ -12,7 +12,7 @@ from engine.simulation.faults import Faults
 
 MINUTE_MS = 60_000
 HOUR_MS = 3_600_000
-STEP_MS = 500  # a price stands that long
+STEP_MS = 1_000  # a price stands that long
 VOLUME_USD = 100_000.0  # of a minute
 START_PRICES = {"BTC": 60_000.0, "ETH": 3_000.0, "SOL": 150.0, "XRP": 2.0, "DOGE": 0.2, "BNB": 600.0}
 INSTRUMENTS: dict[str, Instrument] = {

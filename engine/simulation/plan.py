@@ -79,7 +79,7 @@ def drawn_plan(seed: int, minutes: int) -> Plan:
         account_limits=account_limits,
         move=random.choice((0.0005, 0.001, 0.003)),
         disorder=random.choice((0.0, 0.0, 0.1, 0.7)),
-        watch_ms=random.choice((2_000, 4_000, 8_000)),
+        watch_ms=random.choice((4_000, 10_000)),
     )
 
 
