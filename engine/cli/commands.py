@@ -326,3 +326,23 @@ def trader_stop(trader: str, *, config: Config = DEFAULT_CONFIG, reason: str = "
 def trader_flatten(trader: str, *, config: Config = DEFAULT_CONFIG, reason: str = "") -> int:
     """Close the trader's own positions and let it go on."""
     return _tell(config, "flatten", trader, reason)
+
+
+@trader_app.command(name="settle")
+def trader_settle(
+    trader: str, order: str, *, outcome: Literal["never", "ended"], reason: str, config: Config = DEFAULT_CONFIG
+) -> int:
+    """End an order of unknown outcome on your own word, after a look at the venue: what it locks is free again.
+
+    Parameters
+    ----------
+    order
+        Its client order id.
+    outcome
+        never: the venue never accepted it; ended: it is over, with the fills that are booked.
+    reason
+        How you know, for the record.
+    """
+    from engine.cli.trader import tell
+
+    return tell(config, "settle", trader, reason, order=order, outcome=outcome)

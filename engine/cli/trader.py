@@ -9,11 +9,12 @@ from uuid import uuid4
 from engine.cli.configuration import Refused, load_or_refuse
 from engine.inbox import Inbox
 from engine.manager.control import Command, Verb
+from engine.manager.resolve import Ending
 
 WAIT_S = 15.0
 
 
-def tell(config: Path, verb: Verb, trader: str, reason: str) -> int:
+def tell(config: Path, verb: Verb, trader: str, reason: str, *, order: str = "", outcome: Ending | None = None) -> int:
     """Post the request; 0 when the engine did it, 1 when it refused, 2 when nobody answered."""
     try:
         settings = load_or_refuse(config)
@@ -29,6 +30,8 @@ def tell(config: Path, verb: Verb, trader: str, reason: str) -> int:
             trader=trader,
             by=getpass.getuser(),
             reason=reason,
+            order=order,
+            outcome=outcome,
             expires_ms=now_ms + int(WAIT_S * 1000),
         )
     )

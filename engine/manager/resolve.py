@@ -1,5 +1,7 @@
 """Resolution of orders whose outcome is unknown: never guessed about, never sent again, ended by evidence alone."""
 
+from typing import Literal
+
 import structlog
 
 from engine.manager.border import believed
@@ -10,6 +12,8 @@ from engine.manager.recorder import Recorder
 from engine.manager.state import OpenIntent
 from engine.model.ids import HOUSE
 from engine.model.order import Accepted, Cancel, Canceled, Order, OrderReport, Rejected, SetLeverage, Unresolved
+
+Ending = Literal["never", "ended"]  # an order was never accepted, or is over with what is known to be filled
 
 log = structlog.get_logger()
 
@@ -54,6 +58,26 @@ async def resolve(gateway: Gateway, recorder: Recorder) -> int:
     except VenueUnreachable as failure:  # nothing new is known: everything stays as it is
         log.info("venue cannot be asked", account=gateway.account, why=str(failure))
     return sum(1 for intent in account.intents.values() if intent.unresolved)
+
+
+def settle(gateway: Gateway, recorder: Recorder, intent: OpenIntent, ending: Ending, evidence: str) -> str:
+    """End an order on the word of an operator, who has looked at the venue; why that cannot be, or nothing.
+
+    Should an order be filled that was never accepted, the fill is the house's, like every one that nobody explains.
+    """
+    name = intent.client_order_id
+    if name in gateway.in_flight or name in gateway.in_hand:
+        return f"{name} is under way, and its answer is waited for"
+    if ending == "never" and intent.filled:
+        return f"{name} was accepted: {intent.filled} of it is filled; it may have ended"
+    report: OrderReport = Rejected(code="never_accepted", detail="on an operator's word")
+    if ending == "ended":
+        report = Canceled(reason="on an operator's word", filled_quantity=intent.filled)
+    gateway.absences.pop(name, None)
+    gateway.settled_ms.pop(name, None)
+    reported = Reported(account=gateway.account, client_order_id=name, report=report, evidence=evidence)
+    recorder.say(reported, None if intent.trader == HOUSE else intent.trader)
+    return ""
 
 
 async def _evidence(gateway: Gateway, intent: OpenIntent) -> tuple[OrderReport, str] | None:

@@ -82,7 +82,7 @@ class Scheduler:
             for task in tasks:
                 task.cancel()
         await self._drain()
-        await self._publish()
+        await self._published()
 
     async def _slots(self) -> None:
         clock = self.arena.recorder.clock
@@ -188,11 +188,14 @@ class Scheduler:
         while True:
             await self._changed.wait()
             self._changed.clear()
-            try:
-                await self._publish()
-            except OSError as error:  # readers keep the generation they have; trading does not depend on it
-                log.error("publishing failed", why=str(error))
+            await self._published()
             await clock.sleep_until(clock.now_ms() + EXPORT_PAUSE_MS)
+
+    async def _published(self) -> None:
+        try:
+            await self._publish()
+        except OSError as error:  # readers keep the generation they have; trading does not depend on it
+            log.error("publishing failed", why=str(error))
 
     async def _commands(self) -> None:
         clock = self.arena.recorder.clock

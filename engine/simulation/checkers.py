@@ -11,7 +11,6 @@ from engine.manager.recorder import replay
 from engine.manager.state import AccountState, State
 from engine.model.book import net_quantities
 from engine.model.ids import AccountId, TraderId
-from engine.model.order import Order
 from engine.simulation.disk import ProcessDisk, SimDisk
 from engine.simulation.journal import FOLDER
 from engine.simulation.ledger import ZERO, VenueLedger
@@ -113,14 +112,11 @@ class Checker:
 
     def settled(self, process: Process) -> None:
         """P15: nothing is left open that could be known by now, and every execution is booked."""
-        venue, account = self.venue, process.state.accounts[AccountId(self.venue.account)]
+        account = process.state.accounts[AccountId(self.venue.account)]
         for shown in self._unbooked:
             self._found("P1", f"trade {shown.fill.trade_id} of {shown.fill.client_order_id} was never booked")
         for intent in account.intents.values():
-            action = intent.envelope.action
-            executed = isinstance(action, Order) and answered(venue.sim.find(action.client_order_id)) is not None
-            if venue.decides or (executed and venue.status(intent.client_order_id) is not None):
-                self._found("P15", f"the intent {intent.client_order_id} of {intent.trader} is still open: {intent}")
+            self._found("P15", f"the intent {intent.client_order_id} of {intent.trader} is still open: {intent}")
 
 
 class StopWatch:
@@ -198,9 +194,7 @@ def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) ->
         ledger = process.state.ledger(trader.name)
         venue = process.site.venues[trader.account]
         refused_ms = venue.refused_ms.get(trader.name, 0)
-        intents = process.state.accounts[AccountId(trader.account)].intents.values()
-        locked = not venue.decides and any(intent.trader == trader.name for intent in intents)
-        if standing.status == "stopped" and ledger.positions and not locked and true_ms - refused_ms > UNPROTECTED_MS:
+        if standing.status == "stopped" and ledger.positions and true_ms - refused_ms > UNPROTECTED_MS:
             found("P11", f"{trader.name} is stopped and holds {sorted(ledger.positions)}")
     for failure in process.reader.failures:
         found("P20", failure)

@@ -42,6 +42,8 @@ HIGHEST: Mapping[str, float] = {
     "clock_step": 0.02,
     "disk_sync_failed": 0.003,
     "disk_full": 0.003,
+    "sink_down": 0.5,
+    "sink_slow": 0.1,
     # the operator
     "command": 0.2,
     "command_in_doubt": 1.0,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from engine.manager.control import Command, Verb
 from engine.manager.halt import Mode
-from engine.model.ids import TraderId
+from engine.manager.resolve import Ending
+from engine.model.ids import AccountId, TraderId
 from engine.model.order import Envelope, Order, SetLeverage
 from engine.simulation.faults import seeded
 from engine.simulation.market import INSTRUMENTS, MINUTE_MS
@@ -69,14 +70,35 @@ class Operator:
             if place % 2 == 0 or not stopped:  # every second one that was told to stop stays so, and must hold nothing
                 self.send("resume", trader.name)
 
-    def send(self, verb: Verb, trader: str) -> None:
+    def settle(self) -> None:
+        """Look at the venues that never say that an order will not come, and say so in their place."""
+        universe = self._universe
+        if universe.process is None:
+            return
+        for venue in universe.venues.values():
+            account = universe.process.state.accounts.get(AccountId(venue.account))
+            if venue.decides or account is None:
+                continue
+            for intent in account.intents.values():
+                name = intent.client_order_id
+                if isinstance(intent.envelope.action, Order) and answered(venue.sim.find(name)) is None:
+                    self.send("settle", intent.trader, order=name, outcome="never")
+
+    def send(self, verb: Verb, trader: str, *, order: str = "", outcome: Ending | None = None) -> None:
         """Post a command."""
         universe = self._universe
         self._requests += 1
         request = f"request-{self._requests}"
         expires_ms = universe.machine.wall_ms() + 10 * 86_400_000
         command = Command(
-            request=request, verb=verb, trader=trader, by="operator", reason="drawn", expires_ms=expires_ms
+            request=request,
+            verb=verb,
+            trader=trader,
+            by="operator",
+            reason="drawn",
+            order=order,
+            outcome=outcome,
+            expires_ms=expires_ms,
         )
         universe.mailbox.waiting.append(command)
 

@@ -41,6 +41,7 @@ from engine.simulation.site import Site
 
 DEPLOYMENT = "simulation"
 MANIFEST = Path("published") / "manifest.json"
+SLOW_SINK_MS = 60_000
 PUBLISH_MS = 60_000
 CHECKPOINT_RECORDS_MAX = 200  # between two checkpoints, and fewer where a universe is short:
 CHECKPOINT_RECORDS_A_MINUTE = 5
@@ -185,7 +186,14 @@ class Process:
         return lambda taken: _forgotten(self.loop.create_task(write(taken)))
 
     async def _publish(self, journal: SuspendingJournal) -> None:
-        """Make everything durable; once a minute write down where the journal stands, as published files do."""
+        """Make everything durable; once a minute write down where the journal stands, as published files do.
+
+        Raises ``OSError`` when the place where they are published cannot be written to.
+        """
+        if self._failing("sink_slow"):
+            await self.loop.sleep_ms(SLOW_SINK_MS * self.site.faults.random("slow sinks").random())
+        if self._failing("sink_down"):
+            raise OSError("nothing can be published")
         end = journal.inline.appended
         await journal.durable(end.seq)
         now_ms = self.loop.timeline.now_ms

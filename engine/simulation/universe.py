@@ -111,6 +111,7 @@ class Universe:
         self.tell("faults end")
         self.operator.heal()
         self.timeline.later(120_000, self.operator.heal)  # what commands could not reach, once more
+        self.timeline.later(150_000, self.operator.settle)
         self.timeline.run_until(end_ms + HEAL_MS + max(terms.longest_lag_ms for terms in self.plan.accounts.values()))
         if any(checker.waits_for_nonces(self.process) for checker in self.checkers):
             self.timeline.run_until(self.timeline.now_ms + CONSUMED_GRACE_MS + 60_000)
