@@ -2,9 +2,10 @@
 
 from collections.abc import Container, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from math import isfinite
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from engine.executor.context import Context
 from engine.executor.figures import Quoted, figures, instant, minutes, percent, quoted, series, span, usd
@@ -13,7 +14,7 @@ from engine.executor.limits import Limits
 from engine.executor.retrospect import RetrospectBrief, TradeBrief, closed_trades, retrospect
 from engine.executor.template import PromptError
 from engine.model.account import account_liquidation_price, margin_used_usd, net_asset_value
-from engine.model.market import CoinSnapshot, Column, Window
+from engine.model.market import Column, MarketSnapshot, Window
 from engine.model.performance import HOURS_A_YEAR, returns, sharpe
 from engine.model.position import Position, unrealized_usd
 from engine.model.standing import DAY_MS
@@ -22,8 +23,8 @@ POINTS = 10  # values of an intraday series
 VOLUME_BARS = 20  # bars of an average volume
 
 
-class CoinBrief(Struct, frozen=True, kw_only=True):
-    """One coin that may be traded. Series run from the oldest to the newest value; ``None`` where there are none."""
+class MarketBrief(Struct, frozen=True, kw_only=True):
+    """What the market says of a coin. Series run from the oldest to the newest value; ``None`` where there are none."""
 
     name: str
     mark: str
@@ -47,6 +48,11 @@ class CoinBrief(Struct, frozen=True, kw_only=True):
     long_volume_average: str | None
     long_macd: str | None
     long_rsi14: str | None
+
+
+class CoinBrief(MarketBrief, frozen=True, kw_only=True):
+    """One coin that the trader may trade, and on what terms."""
+
     max_leverage: int
     lot: str
     min_notional_usd: str
@@ -126,7 +132,7 @@ def prompt_columns(series_interval_ms: int, long_interval_ms: int, lacks: Contai
 def brief(context: Context, series_interval_ms: int, long_interval_ms: int) -> Briefing:
     """What the context says. Raises ``PromptError`` for a coin that no reply could name, or an undeclared column."""
     standing = context.standing
-    coins = [context.market.coin(coin) for coin in context.coins]
+    coins = [_coin(context, coin, series_interval_ms, long_interval_ms) for coin in context.coins]
     return Briefing(
         trader=quoted(context.trader, 60),
         time=instant(context.now_ms),
@@ -138,7 +144,7 @@ def brief(context: Context, series_interval_ms: int, long_interval_ms: int) -> B
         limits=context.limits,
         taker_fee_pct=figures(100 * context.account_limits.taker_fee_rate),
         account=_account(context),
-        coins=tuple(_coin(context, coin, series_interval_ms, long_interval_ms) for coin in coins if coin is not None),
+        coins=tuple(coin for coin in coins if coin is not None),
         positions=tuple(_position(context, held) for held in context.account.positions.values()),
         trades=closed_trades(context.recent_trades, context.lessons),
         retrospect=retrospect(context.lessons),
@@ -170,16 +176,34 @@ def _volume_columns(interval_ms: int) -> tuple[Column, ...]:
     return (Column("volume", 0, interval_ms), Column("volume_average", VOLUME_BARS, interval_ms))
 
 
-def _coin(context: Context, coin: CoinSnapshot, series_interval_ms: int, long_interval_ms: int) -> CoinBrief:
-    instrument = context.instruments[coin.coin]
-    window = context.market.window(coin.coin)
+def _coin(context: Context, coin: str, series_interval_ms: int, long_interval_ms: int) -> CoinBrief | None:
+    market = _market(context.market, coin, series_interval_ms, long_interval_ms)
+    if market is None:
+        return None
+    instrument = context.instruments[coin]
+    return CoinBrief(
+        **structs.asdict(market),
+        max_leverage=min(instrument.max_leverage, context.limits.leverage_cap(coin)),
+        lot=f"{instrument.lot:f}",
+        min_notional_usd=figures(instrument.min_notional_usd),
+        resting_until=_resting_until(context, coin),
+    )
+
+
+@lru_cache(maxsize=64)
+def _market(market: MarketSnapshot, name: str, series_interval_ms: int, long_interval_ms: int) -> MarketBrief | None:
+    """What the market says of a coin, which is the same for every trader that looks at this snapshot of it."""
+    coin = market.coin(name)
+    if coin is None:
+        return None
+    window = market.window(name)
     closes, ema20, macd, rsi7, rsi14 = (_row(window, column) for column in _series_columns(series_interval_ms))
     *averages, macd_column, rsi_column = _long_columns(long_interval_ms)
     long_ema20, long_ema50, long_atr3, long_atr14 = (_row(window, column, 1) for column in averages)
     volumes = _volume_columns(long_interval_ms) if coin.volume is not None else ()
     volume, volume_average = [_row(window, column, 1) for column in volumes] or (None, None)
-    return CoinBrief(
-        name=coin_name(coin.coin),
+    return MarketBrief(
+        name=coin_name(name),
         mark=figures(coin.mark, 8),
         mid=figures(coin.mid, 8),
         change_1h=None if coin.change_1h is None else percent(100 * coin.change_1h),
@@ -201,10 +225,6 @@ def _coin(context: Context, coin: CoinSnapshot, series_interval_ms: int, long_in
         long_volume_average=volume_average,
         long_macd=_row(window, macd_column),
         long_rsi14=_row(window, rsi_column),
-        max_leverage=min(instrument.max_leverage, context.limits.leverage_cap(coin.coin)),
-        lot=f"{instrument.lot:f}",
-        min_notional_usd=figures(instrument.min_notional_usd),
-        resting_until=_resting_until(context, coin.coin),
     )
 
 

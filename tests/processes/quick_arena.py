@@ -65,6 +65,20 @@ def scripted(name: str, model: str, seconds: int = 1) -> dict[str, Any]:
     }
 
 
+def shipped_traders() -> list[dict[str, Any]]:
+    """The traders of the shipped configuration, each in slots of one second."""
+    traders = yaml.safe_load((SHIPPED / "manager.yaml").read_text())["traders"]
+    return [_hurried(trader) for trader in traders]
+
+
+def _hurried(trader: dict[str, Any]) -> dict[str, Any]:
+    if "model" not in trader:
+        return {**trader, "decision_interval": "1s"}
+    quick = scripted(trader["id"], trader["model"])
+    strategy = str(PROJECT_ROOT / "prompts/manager" / Path(trader["prompt_template"]).name)
+    return {**trader, **quick, "prompt_template": strategy}
+
+
 TRADERS = [
     {**restless("restless_one", 1), "journal_enabled": True},
     restless("restless_two", 2),

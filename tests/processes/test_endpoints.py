@@ -1,7 +1,8 @@
-"""An arena of real processes whose models are at an endpoint that fails: what a fault of one model does to whom."""
+"""The shipped arena with its models at an endpoint that fails: what a fault of one model does, and to whom."""
 
 import time
 from collections import Counter
+from decimal import Decimal
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -10,17 +11,20 @@ import pytest
 
 from engine.manager import record as r
 from engine.manager.record import Entry
-from tests.processes.quick_arena import scripted, write_arena
+from tests.processes.quick_arena import scripted, shipped_traders, write_arena
 from tests.processes.running import call, entries_of, eventually, running, started
 from tests.standin.answers import restless
 from tests.standin.aside import aside
 from tests.standin.faults import FAULTS, always, good, status
 from tests.standin.server import Asked, Behaviour, StandIn
 
-SHAKY = [f"shaky_{number}" for number in range(5)]
-STEADY = [f"steady_{number}" for number in range(3)]
+SHAKY = ["aggressive_short", "balanced_swing", "conservative_long"]  # those that ask a model in the shipped arena
+STEADY = ["steady_0", "steady_1"]
 LOCKED = "locked"
-SLOTS = 200
+THRIFTY = "thrifty"
+ASKING = [*SHAKY, *STEADY, LOCKED, THRIFTY]
+DAILY_USD = Decimal("0.05")
+SLOTS = 240
 FAULTY_SHARE = 0.3
 
 # All but those after which a trader is paused: of these one trader gets its own.
@@ -48,7 +52,7 @@ class Chooser:
 
 
 def arena(folder: Path, standin: StandIn) -> Path:
-    """Nine traders that ask every second, one half of them a model that fails."""
+    """The ten shipped traders in slots of a second, their models at the endpoint, and four more that ask there."""
     models = {
         name: {
             "type": "openai",
@@ -61,13 +65,18 @@ def arena(folder: Path, standin: StandIn) -> Path:
         }
         for name in ("shaky", "steady", "locked")
     }
-    traders = [{**scripted(name, name.split("_")[0]), "allocation_pct": 8} for name in (*SHAKY, *STEADY, LOCKED)]
+    shipped = [
+        {**trader, **({"model": "shaky"} if "model" in trader else {}), "allocation_pct": 5}
+        for trader in shipped_traders()
+    ]
+    more = [{**scripted(name, name.split("_")[0]), "allocation_pct": 5} for name in (*STEADY, LOCKED)]
+    thrifty = {**scripted(THRIFTY, "steady"), "allocation_pct": 5, "budget": {"daily_usd_limit": float(DAILY_USD)}}
     return write_arena(
         folder,
         {
             "llm": {"models": models, "late_answer_wait": "2s", "budget": {"daily_token_limit": 100_000_000}},
             "executor": {"decision_timeout": "900ms"},
-            "manager": {"traders": traders},
+            "manager": {"traders": [*shipped, *more, thrifty]},
         },
     )
 
@@ -98,7 +107,8 @@ class Runs:
 
 
 def count(config: Path) -> int:
-    return sum(isinstance(entry.record, r.SlotClosed) for entry in entries_of(config))
+    """How many slots of those that ask a model have ended."""
+    return sum(isinstance(entry.record, r.SlotClosed) and entry.trader in ASKING for entry in entries_of(config))
 
 
 def closed(entries: list[Entry], trader: str) -> list[r.SlotClosed]:
@@ -106,7 +116,9 @@ def closed(entries: list[Entry], trader: str) -> list[r.SlotClosed]:
 
 
 def test_every_slot_has_exactly_one_outcome_whatever_the_endpoint_does(runs: Runs) -> None:
-    for trader in (*SHAKY, *STEADY, LOCKED):
+    everybody = {str(entry.trader) for entry in runs.faulty if isinstance(entry.record, r.SlotClosed)}
+    assert len(everybody) == 14
+    for trader in sorted(everybody):
         opened = [
             entry.record.slot_ms
             for entry in runs.faulty
@@ -133,6 +145,20 @@ def test_the_faults_of_one_model_cost_the_others_less_than_a_second(runs: Runs) 
     assert median(during) <= median(before) + 1_000
     assert during[int(0.95 * len(during))] <= before[int(0.95 * len(before))] + 1_000
     assert not [end for trader in STEADY for end in closed(runs.faulty, trader) if end.outcome == "failed"]
+
+
+def test_a_budget_stops_its_own_trader_before_it_is_passed(runs: Runs) -> None:
+    replies = [
+        entry.record for entry in runs.faulty if entry.trader == THRIFTY and isinstance(entry.record, r.Answered)
+    ]
+    ends = closed(runs.faulty, THRIFTY)
+
+    assert 0 < sum(reply.cost_usd for reply in replies) <= DAILY_USD
+    first = next(place for place, end in enumerate(ends) if end.why.startswith("budget: thrifty may use"))
+    assert first == len(replies) > 0
+    assert {end.outcome for end in ends[first:]} == {"skipped"}
+    said = [entry.record.what for entry in runs.faulty if isinstance(entry.record, r.Incident)]
+    assert said.count("budget_exhausted") == 1
 
 
 def test_a_key_that_is_refused_pauses_its_own_trader_and_no_other(runs: Runs) -> None:
@@ -166,9 +192,9 @@ def test_an_engine_that_is_killed_while_models_think_asks_nobody_twice_for_a_slo
 
     entries = entries_of(config)
     slots = [(entry.trader, entry.record.slot_ms) for entry in entries if isinstance(entry.record, r.SlotOpened)]
-    ends = [end for trader in (*SHAKY, *STEADY, LOCKED) for end in closed(entries, trader)]
+    ends = [end for trader in ASKING for end in closed(entries, trader)]
     assert len(slots) == len(set(slots)), f"seed {seed}"
-    for name, traders in (("shaky", SHAKY), ("steady", STEADY), ("locked", [LOCKED])):
+    for name, traders in (("shaky", SHAKY), ("steady", [*STEADY, THRIFTY]), ("locked", [LOCKED])):
         opened = sum(trader in traders for trader, _ in slots)
         assert 0 < asked[f"{name}-momentum"] <= opened, f"seed {seed}"
     assert {"interrupted", "acted"} <= {end.outcome for end in ends}, f"seed {seed}"
