@@ -9,7 +9,7 @@ from engine.manager.control import Command, Verb
 from engine.manager.halt import Mode
 from engine.manager.resolve import Ending
 from engine.model.ids import AccountId, TraderId
-from engine.model.order import Envelope, Order, SetLeverage
+from engine.model.order import Envelope, Order, Rejected, SetLeverage
 from engine.simulation.faults import seeded
 from engine.simulation.market import INSTRUMENTS, MINUTE_MS
 from engine.simulation.venue import answered
@@ -71,7 +71,7 @@ class Operator:
                 self.send("resume", trader.name)
 
     def settle(self) -> None:
-        """Look at the venues that never say that an order will not come, and say so in their place."""
+        """Look at the venues that never say that an order did not or will not come, and say so in their place."""
         universe = self._universe
         if universe.process is None:
             return
@@ -81,7 +81,8 @@ class Operator:
                 continue
             for intent in account.intents.values():
                 name = intent.client_order_id
-                if isinstance(intent.envelope.action, Order) and answered(venue.sim.find(name)) is None:
+                found = answered(venue.sim.find(name))
+                if isinstance(intent.envelope.action, Order) and (found is None or isinstance(found, Rejected)):
                     self.send("settle", intent.trader, order=name, outcome="never")
 
     def send(self, verb: Verb, trader: str, *, order: str = "", outcome: Ending | None = None) -> None:

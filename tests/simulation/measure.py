@@ -1,6 +1,7 @@
 """Measure the mutants anew: in how many seeds each is found, by which promise, and which seeds show it soonest.
 
-``python -m tests.simulation.measure 0-499 [name,…]`` from the project's root; writes ``mutants.json`` beside this file.
+``python -m tests.simulation.measure 0-499 [name,…]`` from the project's root; writes ``mutants.json`` beside this file
+and ``docs/mutants.md``, which shows it to people.
 """
 
 import sys
@@ -15,8 +16,17 @@ from engine.simulation.universe import simulate_seed
 from tests.simulation.mutants import MUTANTS
 
 TABLE = Path(__file__).with_name("mutants.json")
+PAGE = Path(__file__).parents[2] / "docs" / "mutants.md"
 ENOUGH = 8  # seeds that show a mutant: more are not looked for
 KEPT = 3
+HEADING = """# Mutants
+
+Written by `python -m tests.simulation.measure`. Defects that are switched on one at a time in [the
+simulation](simulation.md); `R-nn` are those of the Go reference. Seeds of two virtual hours are tried from 0 on until
+eight have shown the defect or there are none left.
+
+| defect | whose | shown by | seeds needed, on average | broken promises |
+|---|---|---:|---:|---|"""
 
 
 def one_mutant(name: str, seeds: list[int]) -> dict[str, Any]:
@@ -44,6 +54,16 @@ def one_mutant(name: str, seeds: list[int]) -> dict[str, Any]:
     }
 
 
+def page(table: dict[str, Any]) -> str:
+    """The table for people."""
+    rows = [
+        f"| `{name}` | {row['whose']} | {row['found']} of {row['of']} | {row['of'] / row['found']:.1f} | "
+        f"{', '.join(f'{promise} {times}' for promise, times in row['promises'].items())} |"
+        for name, row in table.items()
+    ]
+    return "\n".join([HEADING, *rows, ""])
+
+
 def main(arguments: list[str]) -> None:
     """Measure and write the table."""
     seeds = read_seeds(arguments[0] if arguments else "0-499")
@@ -55,6 +75,7 @@ def main(arguments: list[str]) -> None:
             print(name, row, flush=True)
             ordered = {mutant.name: table[mutant.name] for mutant in MUTANTS if mutant.name in table}
             TABLE.write_bytes(msgspec.json.format(msgspec.json.encode(ordered), indent=1) + b"\n")
+            PAGE.write_text(page(ordered), encoding="utf-8")
 
 
 if __name__ == "__main__":
