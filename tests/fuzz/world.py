@@ -17,6 +17,7 @@ from engine.manager.cycle import run_cycle
 from engine.manager.desk import Desk
 from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
+from engine.manager.mandate import Mandate
 from engine.manager.ports import Sink
 from engine.manager.reconcile import compare
 from engine.manager.recorder import Recorder
@@ -72,12 +73,13 @@ class World:
         self.account = AccountId("paper")
         self.account_limits = some_account_limits(rng)
         self.limits = {ME: some_limits(rng), RIVAL: some_limits(rng)}
+        self.coins = {name: self._some_coins() for name in self.limits}
         self.gateway = gateway(
             self.account,
             self.venue,  # type: ignore[arg-type]
             self.recorder,
             INSTRUMENTS,
-            self.limits,
+            {name: Mandate(coins=self.coins[name], limits=limits) for name, limits in self.limits.items()},
             self.market.look_at_the_door,
         )
         scale: ConfidenceScale = rng.choice(["fraction", "fraction", "percent", "auto"])
@@ -91,13 +93,17 @@ class World:
         capital = Decimal(rng.choice([300, 10_000, 10_000, 100_000]))
         step(recover(self.arena, {self.account: dict.fromkeys(self.limits, capital)}))
 
+    def _some_coins(self) -> tuple[str, ...]:
+        coins = self.market.coins
+        return coins if self.rng.random() < 0.7 else tuple(self.rng.sample(coins, 4))
+
     def _desk(self, name: TraderId, style: OrderStyle) -> Desk:
         rng = self.rng
         return Desk(
             trader=name,
             account=self.account,
             interval_ms=MINUTE_MS,
-            coins=self.market.coins if rng.random() < 0.7 else tuple(rng.sample(self.market.coins, 4)),
+            coins=self.coins[name],
             decider=self.readers[name],
             limits=self.limits[name],
             account_limits=self.account_limits,
