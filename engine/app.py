@@ -93,11 +93,13 @@ def assemble(
     state_folder: Path | None = None,
     switch: KillSwitch | None = None,
     bounded: Callable[[ChatModel], ChatModel] = lambda model: model,
+    recordings: Path | None = None,
 ) -> Assembly:
     """Build what the traders use and nothing else.
 
     ``markets`` replaces configured providers (a backtest's recording); without ``state_folder`` the simulated venues
-    keep nothing on disk. ``bounded`` surrounds every model (``in_real_time``).
+    keep nothing on disk. ``bounded`` surrounds every model (``in_real_time``). Exchanges with models are recorded in
+    the folder ``recordings``, in which no other process may be recording.
     """
     opened = dict(markets) if markets is not None else {}
     for account in settings.accounts:
@@ -119,8 +121,7 @@ def assemble(
         if isinstance(model, RecordedModel):  # it calls nobody: there is nothing to spare and nothing to record
             return bounded(model)
         asked = model if cache is None else Cached(model, cache)
-        folder = settings.llm.record_folder
-        return bounded(asked if folder is None else Recording(asked, folder, clock.now_ms))
+        return bounded(asked if recordings is None else Recording(asked, recordings, clock.now_ms))
 
     for account in settings.accounts:
         market = opened[account.market]
@@ -150,14 +151,16 @@ def in_real_time(
 ) -> Callable[[ChatModel], ChatModel]:
     """What surrounds every model while time is real: so many at a time, a deadline, and a transcript if asked for.
 
+    Each model has places of its own: one that hangs keeps nobody waiting who asks another.
     ``late`` is told of answers that come after the deadline. Recorded models take the time that they took once.
     """
-    places = asyncio.Semaphore(settings.executor.max_concurrent_decisions)
+    places: dict[str, asyncio.Semaphore] = {}
 
     def surrounded(model: ChatModel) -> ChatModel:
+        free = places.setdefault(model.name, asyncio.Semaphore(settings.executor.max_concurrent_decisions))
         paced = Paced(model, real) if isinstance(model, RecordedModel) else model
         heard = Transcribed(paced, real) if settings.root.logging.verbose_llm else paced
-        return Limited(Bounded(heard, real, late_wait_ms=settings.llm.late_wait_ms, late=late), places, real)
+        return Limited(Bounded(heard, real, late_wait_ms=settings.llm.late_wait_ms, late=late), free, real)
 
     return surrounded
 

@@ -58,6 +58,7 @@ def run_backtest(
         print(error, file=sys.stderr)
         return 2
     print(f"playing {instant_text(from_ms)} to {instant_text(to_ms)}", file=sys.stderr)
+    _say_scores(settings)
     settings = fitted(settings, market.interval_ms)
     journal = None if journal_path is None else BufferedJournal.open(journal_path)[0]
     try:
@@ -143,6 +144,15 @@ def _refuse_calls(settings: Settings) -> None:
             f"a backtest calls no model, and {', '.join(called)} of type openai; "
             "name models of type recorded (their replies to these prompts) or scripted for them"
         )
+
+
+def _say_scores(settings: Settings) -> None:
+    """Scores know the outcome of the bars that they are from; who plays those is to see it."""
+    for trader in settings.traders:
+        if trader.selector is not None:
+            library = trader.selector.library
+            scored_on = library.file.scored_on or "nothing"
+            print(f"{trader.id} goes by {library.name}, scored on {scored_on}", file=sys.stderr)
 
 
 def _keep_prompts(arena: Arena) -> None:

@@ -201,6 +201,7 @@ class Engine:
                 state_folder=settings.manager.manager.state_storage_path,
                 switch=self.switch,
                 bounded=in_real_time(settings, lambda: recorder.waits, late),
+                recordings=settings.llm.record_folder,
             )
             late.desks = assembly.arena.desks
             self._prepare(assembly, recorder, clock, journal)

@@ -141,7 +141,6 @@ def print_scores(library: LibrarySettings) -> None:
 
 
 def _trader(template: TraderSettings, label: str, entry: StrategyEntry, coin: str, interval_ms: int) -> TraderSettings:
-    exits = entry.strategy not in WITHOUT_EXITS
     return replace(
         template,
         id=TraderId(f"{label}.{coin.lower()}"),
@@ -162,8 +161,14 @@ def _trader(template: TraderSettings, label: str, entry: StrategyEntry, coin: st
         auto_start=True,
         cycles_folder=None,
         candidate_limit=None,
-        limits=replace(FREE, stop_loss_enabled=exits, take_profit_enabled=exits),
+        limits=replace(FREE, stop_loss_enabled=_gives("stop_", entry), take_profit_enabled=_gives("target_", entry)),
     )
+
+
+def _gives(exit_: str, entry: StrategyEntry) -> bool:
+    """Whether a strategy gives its entries this exit; a limit that asks for one it does not give denies them all."""
+    off = any(name.startswith(exit_) and value is None for name, value in entry.settings.items())
+    return entry.strategy not in WITHOUT_EXITS and not off
 
 
 def _scores(

@@ -72,7 +72,7 @@ def _selecting(entry: TraderEntry, desk: Desk, fault: NoteFault, noted: Noted, u
         fault("selector.library", f"is {written.library}, which cannot be used: {found}")
         return Deciding()
     file = library.file
-    if not file.reviewed_by:
+    if not file.reviewed_by.strip():
         fault("selector.library", f"is {written.library}, which nobody has reviewed: its reviewed_by is empty")
     if not asks_model and not any(strategy.scores for strategy in file.strategies.values()):
         fault("model", f"is missing, and {written.library} holds no scores to go by (engine backtest --scores)")

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from engine.config.llm import Llm, OpenAiModel
 from engine.config.noted import Noted
@@ -50,6 +50,19 @@ def needed_endpoints(llm: Llm, name: str) -> list[str]:
     return [*(f"llm.{other}" for other in names), *(["llm:openai"] if common else [])]
 
 
+def unpriced(llm: Llm, name: str) -> list[str]:
+    """Who may answer where this model is asked and has no price, so that its tokens would cost nothing."""
+    if not isinstance(llm.models.get(name), OpenAiModel):
+        return []
+    blended = {} if llm.budget is None else llm.budget.cost_per_million_tokens
+    called = [(other, llm.models[other]) for other in candidates(llm, name) if other not in blended]
+    return [
+        other
+        for other, model in called
+        if isinstance(model, OpenAiModel) and (model.prices.input_usd is None or model.prices.output_usd is None)
+    ]
+
+
 def check_endpoint(llm: Llm, name: str, model: OpenAiModel, noted: Noted) -> None:
     """Note what a model's keys say against each other."""
     for key in model.extra_body:
@@ -59,13 +72,19 @@ def check_endpoint(llm: Llm, name: str, model: OpenAiModel, noted: Noted) -> Non
                 f"models.{name}.extra_body.{key}",
                 "is not for extra_body: a key of the model or the engine's own",
             )
-    place = urlsplit(_base_url(llm, model))
-    if place.scheme == "http" and place.hostname not in LOOPBACK and _key(llm, model):
-        noted(
-            "llm",
-            f"models.{name}.base_url" if model.base_url is not None else "base_url",
-            f"was {_base_url(llm, model)!r}, to which the api_key would travel in the open; https://, or this machine",
-        )
+    secret = _key(llm, model)
+    if not all("!" <= letter <= "~" for letter in secret.reveal()):
+        where = "api_key" if model.api_key is None else f"models.{name}.api_key"
+        noted("llm", where, "holds what no header can carry: a blank, or a letter beyond ASCII")
+    where = "base_url" if model.base_url is None else f"models.{name}.base_url"
+    url = _base_url(llm, model)
+    place = _place(url)
+    if place is None:
+        noted("llm", where, f"was {url!r}, which is no address; https://host/path, with a port where it needs one")
+    elif place.username is not None or place.password is not None:
+        noted("llm", where, "holds a user or a password, which would be shown; leave them out and set api_key")
+    elif place.scheme == "http" and place.hostname not in LOOPBACK and secret:
+        noted("llm", where, f"was {url!r}, to which the api_key would travel in the open; https://, or this machine")
 
 
 def _terms(llm: Llm, name: str, model: OpenAiModel) -> ModelTerms:
@@ -108,6 +127,15 @@ def prices_of(llm: Llm, name: str, model: OpenAiModel) -> Prices:
         output_usd=blended if own.output_usd is None else own.output_usd,
         cached_usd=input_usd if own.cached_usd is None else own.cached_usd,
     )
+
+
+def _place(url: str) -> SplitResult | None:
+    """The parts of an address; ``None`` when there is no host in it, or no port where one should be."""
+    try:
+        place = urlsplit(url)
+        return place if place.hostname and place.port != 0 else None
+    except ValueError:
+        return None
 
 
 def _base_url(llm: Llm, model: OpenAiModel) -> str:

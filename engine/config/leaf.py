@@ -52,15 +52,20 @@ def read_leaf(written: Scalar, expanded: Expanded, kind: Any, notes: tuple[Any, 
     return text
 
 
-def read_untyped(scalar: Scalar) -> bool | int | float | str:
-    """A setting whose type only its reader knows, by looks; quoted ones stay texts. Raises ``LeafError``."""
+def read_untyped(scalar: Scalar) -> bool | int | float | str | None:
+    """A setting whose type only its reader knows, by looks; quoted ones stay texts. Raises ``LeafError``.
+
+    ``null`` is a value here: a strategy's stop is switched off by it. Nothing at all is none.
+    """
     if not scalar.plain:
         return scalar.text
     if scalar.text in _SWITCHES:
         return _SWITCHES[scalar.text]
     if scalar.text.lower() in _SWITCH_LOOKALIKES:
         raise LeafError("write true or false, or put it in quotes")
-    if scalar.text in ("", "~", "null"):
+    if scalar.text == "null":
+        return None
+    if scalar.text in ("", "~"):
         raise LeafError("it has no value")
     if _WHOLE.fullmatch(scalar.text):
         return int(scalar.text)

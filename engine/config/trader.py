@@ -7,6 +7,7 @@ from pathlib import Path
 from engine.config.decider import Deciding, decider
 from engine.config.desk import Desk
 from engine.config.duration import format_duration
+from engine.config.endpoints import unpriced
 from engine.config.exchange import Exchange, SimExchange, venue_of
 from engine.config.executor import Thresholds
 from engine.config.leaf import rooted
@@ -58,6 +59,7 @@ class TraderReading:
             self._fault("order_expiry", f"has no effect: {entry.order_style} orders never rest; leave it out")
         if deciding.kind is not None and not deciding.asks_model and entry.budget != TraderBudget():
             self._fault("budget", "has no effect: this trader asks no model; leave it out")
+        self._check_prices(deciding)
         coins: tuple[str, ...] = ()
         if market is not None:
             coins = self._coins(market, exchange)
@@ -97,6 +99,19 @@ class TraderReading:
             daily_usd_limit=budget.daily_usd_limit or everybodys.trader_daily_usd_limit,
             limits=limits,
         )
+
+    def _check_prices(self, deciding: Deciding) -> None:
+        """A limit in dollars stops nobody whose tokens have no price."""
+        everybodys = self._desk.llm.budget or Budget()
+        limits = (self._entry.budget.daily_usd_limit, everybodys.trader_daily_usd_limit, everybodys.daily_usd_limit)
+        if deciding.model is None or not any(limits):
+            return
+        for name in unpriced(self._desk.llm, deciding.model):
+            self._noted(
+                "llm",
+                f"models.{name}.prices",
+                "leaves out a price: no limit in USD would ever stop it; input_usd and output_usd, 0 where it is free",
+            )
 
     def _fault(self, key: str, message: str) -> None:
         self._noted("manager", f"{self._path}.{key}", message)
@@ -208,6 +223,9 @@ class TraderReading:
         if regime_ms % bar:
             told = f"tells regimes by bars of {format_duration(regime_ms)}"
             self._fault("selector.library", f"{told}, no multiple of its market's bars of {format_duration(bar)}")
+        if selector is not None and selector.reweigh_ms < interval_ms:
+            told = f"is {format_duration(selector.reweigh_ms)}, shorter than its decision_interval"
+            self._fault("selector.reweigh_interval", f"{told} of {format_duration(interval_ms)}")
 
     def _check_limits(self, limits: Limits) -> None:
         """Limits that could never bind are no limits: they are refused."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 from engine.executor.context import Context
 from engine.executor.contract import ConfidenceScale
+from engine.executor.figures import quoted
 from engine.executor.parse import Parsed, ReplyMalformed, parse
 from engine.executor.ports import Message, Reply
 from engine.executor.prompt import PromptSet, Rendered, render
 from engine.executor.selector.brief import selection_brief
 from engine.executor.selector.reply import parse_weights
 from engine.executor.selector.selector import Selector
-from engine.executor.strict_json import printable
 
 LONGEST_ECHO = 4_000  # characters of a malformed reply that its author is shown again
 
@@ -51,7 +51,7 @@ def repair_message(error: ReplyMalformed) -> Message:
         role="user",
         content=(
             "Your answer could not be used and nothing was traded on it. "
-            f"At {printable(error.field, 80)}: {printable(error.reason, 300)}. "
+            f"At {quoted(error.field, 80)}: {quoted(error.reason, 300)}. "
             "Answer once more with the corrected JSON object alone, every key once, no text around it.\n"
         ),
     )

@@ -15,8 +15,9 @@ UNKNOWN = "n/a"
 
 Quoted = NewType("Quoted", str)  # text that somebody else wrote, as ``quoted`` left it
 
-# What endpoints and chat templates may take for the end of a message, a role or a fence: tags, [INST], backticks.
-_MARKUP = re.compile(r"<(?=[|/!?A-Za-z])|\[(?=/?[A-Z]{3})|`(?=``)|(?<=`)`|(?<=``)`")
+# What endpoints and chat templates may take for the end of a message, a role or a fence: tags (one family of models
+# writes them with the wide bar U+FF5C), [INST], backticks.
+_MARKUP = re.compile(r"<(?=[|\uff5c/!?A-Za-z])|\[(?=/?[A-Z]{3})|`(?=``)|(?<=`)`|(?<=``)`")
 
 
 def figures(value: float | Decimal, digits: int = 6) -> str:

@@ -26,7 +26,7 @@ _NAMED = re.compile(
     r"(?:RSI|EMA|SMA|ATR|MACD)[\s(-]{0,2}(?:3|7|9|12|14|20|26|50|100|200)\b(?!\.\d)|\d{4}-\d\d-\d\d\b", re.ASCII
 )
 _FENCED = re.compile(r"```.*?```", re.DOTALL)  # shows a form, not a fact
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')  # on one line, as ``figures.quoted`` writes it
+_QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*"')  # on one line, as ``figures.quoted`` writes it
 _FACTORS = {"": 1.0, "k": 1e3, "K": 1e3, "M": 1e6}
 _NEARLY = 1e-9  # of a number: what two floats of one decimal may differ by
 

@@ -26,10 +26,11 @@ class Reply(Struct, frozen=True, kw_only=True, gc=False):
     """What a model answered: its raw bytes untouched, what it cost, and who it says it is.
 
     ``prompt_tokens`` contains ``cached_tokens``, those that the endpoint had kept from an earlier call. ``model`` and
-    ``fingerprint`` are what the endpoint returned. ``swapped_from`` names the model of the configuration that was
-    asked first, when another one answered in its place; ``attempts`` counts the calls that it took, of all models.
-    ``cost_usd`` is the price of them all. ``structured`` says that the endpoint held the reply to the contract,
-    ``from_cache`` that nobody was called: the same messages were answered so a moment ago.
+    ``fingerprint`` are what the endpoint returned, for a stand-in that says nothing ``model`` is its configured name.
+    ``swapped_from`` names the model of the configuration that was asked first, when another one answered in its place;
+    ``attempts`` counts the calls that it took, of all models. ``cost_usd`` is the price of them all.
+    ``structured`` says that the endpoint held the reply to the contract, ``from_cache`` that nobody was called: the
+    same messages were answered so a moment ago.
     """
 
     raw: bytes

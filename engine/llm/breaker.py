@@ -86,5 +86,5 @@ class Breaker:
         return True
 
     def let_go(self) -> None:
-        """A call that was admitted ended without saying anything about the model."""
+        """A call that was admitted has ended, whether or not it said anything about the model."""
         self._trying = False

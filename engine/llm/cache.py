@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from msgspec.structs import replace
 
+from engine.executor.parse import NO_COMPLETION
 from engine.executor.ports import ChatModel, Message, Reply
 from engine.executor.prompt import messages_digest
 
@@ -44,7 +45,8 @@ class ReplyCache:
 class Cached:
     """A chat model that is not asked twice for the same. What comes from the cache costs nothing and says so.
 
-    The reply of a stand-in is not kept: the model's own is wanted again as soon as it can be had.
+    The reply of a stand-in is not kept: the model's own is wanted again as soon as it can be had. Nor is what an
+    endpoint sent in the place of a completion.
     """
 
     def __init__(self, model: ChatModel, cache: ReplyCache) -> None:
@@ -77,6 +79,6 @@ class Cached:
                 from_cache=True,
             )
         reply = await self._model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=timeout_ms)
-        if not reply.swapped_from:
+        if not reply.swapped_from and reply.finish_reason != NO_COMPLETION:
             self._cache.keep(self.name, digest, reply)
         return reply

@@ -32,9 +32,9 @@ class ModelTerms(Struct, frozen=True, kw_only=True):
     """A model as its endpoint knows it, and how it is asked.
 
     ``parameters`` go into every request as they are. ``timeout_ms`` bounds one call, ``retries`` how many may follow
-    one that failed at no cost. ``late_ms`` is how long a call may go on beyond the deadline of whoever asks, so that it
-    is known what it cost; none is begun then. ``priority`` above zero lets it stand in for others, the highest first,
-    and of equal ones the cheaper by ``cost_tier``.
+    one that failed at no cost. ``late_ms`` is how long a call that is under way at the deadline of whoever asks may go
+    on beyond it, so that it is known what it cost; none is begun then. ``priority`` above zero lets it stand in for
+    others, the highest first, and of equal ones the cheaper by ``cost_tier``.
     """
 
     name: str
@@ -134,7 +134,9 @@ class EndpointModel:
     async def _call(self, messages: Sequence[Message], structured: bool, deadline: float) -> Completion:
         loop = asyncio.get_running_loop()
         begun = loop.time()
-        until = min(deadline + self._terms.late_ms / 1000, begun + self._terms.timeout_ms / 1000)
+        until = begun + self._terms.timeout_ms / 1000
+        if until >= deadline:
+            until = deadline + self._terms.late_ms / 1000
         try:
             async with asyncio.timeout_at(until):
                 body = await self._endpoint.post(self._request(messages, structured))
@@ -146,7 +148,8 @@ class EndpointModel:
             raise self._in_doubt(str(failure), messages) from failure
         match read_completion(body):
             case Complaint(status=status) as complaint:
-                raise refused(status or 502, complaint)
+                error_inside = refused(status or 502, complaint)
+                raise self._in_doubt(str(error_inside), messages) if complaint.counted else error_inside
             case Completion() as completion:
                 return completion
 
@@ -168,7 +171,7 @@ class EndpointModel:
         usage = completion.usage
         if completion.finish_reason == NO_COMPLETION:
             usage = self._dearest(messages)
-        elif usage is None or usage.prompt > BYTES_A_TOKEN * _prompt_tokens(messages) + TEMPLATE_TOKENS:
+        elif usage is None or not _plausible(usage, messages, completion.raw):
             usage = Usage(prompt=_prompt_tokens(messages), completion=estimated_tokens(completion.raw))
         return Reply(
             raw=completion.raw,
@@ -203,6 +206,12 @@ class EndpointModel:
         """What a call that nobody counted has used at most."""
         most = self._terms.max_completion_tokens
         return Usage(prompt=_prompt_tokens(messages), completion=LONGEST_REPLY_TOKENS if most is None else most)
+
+
+def _plausible(usage: Usage, messages: Sequence[Message], raw: bytes) -> bool:
+    """Whether a count can be that of this prompt and this answer; some endpoints always say 0."""
+    most = BYTES_A_TOKEN * _prompt_tokens(messages) + TEMPLATE_TOKENS
+    return 0 < usage.prompt <= most and (usage.completion > 0 or not raw)
 
 
 def _prompt_tokens(messages: Sequence[Message]) -> int:

@@ -4,12 +4,13 @@ import json
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from engine.executor.parse import LONGEST_REPLY, NO_COMPLETION
 from engine.executor.strict_json import printable
 
 MOST_TOKENS = 2_000_000  # a count beyond this is none
-LONGEST_NAME = 200  # characters of a model id or a fingerprint that are kept
+LONGEST_NAME = 200  # characters of a model id, a fingerprint or a reason to end that are kept
 
 
 class Usage(Struct, frozen=True, kw_only=True):
@@ -33,11 +34,15 @@ class Completion(Struct, frozen=True, kw_only=True):
 
 
 class Complaint(Struct, frozen=True, kw_only=True):
-    """An error that came in the place of a completion; ``status`` is the HTTP status it stands for, 0 for none."""
+    """An error that came in the place of a completion; ``status`` is the HTTP status it stands for, 0 for none.
+
+    ``counted`` says that tokens were counted beside it: what broke off in the middle may be billed.
+    """
 
     status: int
     code: str
     message: str
+    counted: bool = False
 
 
 def read_completion(body: bytes) -> Completion | Complaint:
@@ -48,24 +53,25 @@ def read_completion(body: bytes) -> Completion | Complaint:
         return _no_completion(body)
     if not isinstance(answer, dict):
         return _no_completion(body)
+    usage = _usage(answer.get("usage"))
     if answer.get("error"):
-        return complaint_of(answer["error"])
+        return _counted(complaint_of(answer["error"]), usage)
     choices = answer.get("choices")
     choice = choices[0] if isinstance(choices, list) and choices else None
     if not isinstance(choice, dict):
         return _no_completion(body)
     if choice.get("error"):
-        return complaint_of(choice["error"])
+        return _counted(complaint_of(choice["error"]), usage)
     message = choice.get("message")
     if not isinstance(message, dict):
         return _no_completion(body)
-    text, finish_reason = _answer(message, _text(choice.get("finish_reason")))
+    text, finish_reason = _answer(message, _name(choice.get("finish_reason")))
     return Completion(
         raw=text.encode("utf-8", "surrogatepass"),
         finish_reason=finish_reason,
         model=_name(answer.get("model")),
         fingerprint=_name(answer.get("system_fingerprint")),
-        usage=_usage(answer.get("usage")),
+        usage=usage,
     )
 
 
@@ -93,6 +99,10 @@ def complaint_in(body: bytes) -> Complaint:
         return complaint_of(answer["error"])
     message = printable(body[:600].decode("utf-8", "replace").strip(), 300)
     return Complaint(status=0, code="", message=message or "it does not say what is wrong")
+
+
+def _counted(complaint: Complaint, usage: Usage | None) -> Complaint:
+    return replace(complaint, counted=usage is not None and usage.prompt + usage.completion > 0)
 
 
 def _no_completion(body: bytes) -> Completion:

@@ -1,4 +1,4 @@
-"""A bound around chat models: of all traders, only so many wait for a reply at the same time."""
+"""A bound around a chat model: of all traders that ask it, only so many wait for a reply at the same time."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -10,7 +10,7 @@ import httpx2
 import openai
 
 from engine.executor.parse import LONGEST_REPLY
-from engine.llm.client import LOOPBACK
+from engine.llm.client import LOOPBACK, SHORTEST_SECRET
 from engine.llm.completion import complaint_in
 from engine.llm.retry import CallFailed, asked_pause_ms, refused
 
@@ -52,42 +52,41 @@ class Endpoint:
             raise self._status(error) from error
         except openai.APIConnectionError as error:
             raise self._connection(error) from error
-        except openai.OpenAIError as error:  # nothing left: the library itself refuses to make the request
+        except (openai.OpenAIError, TypeError, ValueError) as error:  # nothing left: what is no JSON, or no header
             raise CallFailed(self._clean(f"the request could not be made: {error}"), status=400) from error
-        content: bytes = response.content
-        return content
+        return self._without_key(response.content)
 
     async def aclose(self) -> None:
         """Close the connections."""
         await self._client.close()
 
     def _status(self, error: Any) -> CallFailed:
-        headers = error.response.headers
-        retry_after = asked_pause_ms(headers.get("retry-after", ""), time.time_ns() // 1_000_000)
-        failure = refused(error.status_code, complaint_in(error.response.content), retry_after)
-        return CallFailed(
-            self._clean(str(failure)),
-            kind=failure.kind,
-            again=failure.again,
-            status=failure.status,
-            retry_after_ms=failure.retry_after_ms,
-        )
+        retry_after = asked_pause_ms(error.response.headers.get("retry-after", ""), time.time_ns() // 1_000_000)
+        return refused(error.status_code, complaint_in(self._without_key(error.response.content)), retry_after)
 
     def _connection(self, error: Any) -> CallFailed:
         """A connection that was never there cost nothing; what one that broke has cost, nobody knows."""
         cause = error.__cause__
-        unconnected = isinstance(cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout)
+        if isinstance(cause, httpx2.LocalProtocolError | httpx2.UnsupportedProtocol):  # its text may show the key
+            return CallFailed(f"the request could not be made ({type(cause).__name__})", status=400)
+        unconnected = isinstance(
+            cause, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.PoolTimeout | httpx2.ProxyError
+        )
         what = "no connection" if unconnected else "the answer did not arrive whole"
         why = self._clean(f"{type(cause).__name__}: {cause}" if cause is not None else str(error))
         return CallFailed(f"{what} ({why})", again=unconnected)
 
+    def _without_key(self, content: bytes) -> bytes:
+        """What came, without the key: some endpoints repeat it when they refuse it, and some proxies all they got."""
+        key = self._reveal_key().encode()
+        return content.replace(key, b"***") if len(key) >= SHORTEST_SECRET else content
+
     def _clean(self, text: str) -> str:
-        """The text without the key: some endpoints repeat it when they refuse it."""
         key = self._reveal_key()
         return text.replace(key, "***") if key else text
 
 
-class Bounded(httpx2.AsyncByteStream):
+class BoundedBody(httpx2.AsyncByteStream):
     """A response's body up to ``LONGEST_BODY`` and a byte, unpacked where it is packed; the rest is not even read."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, packed: bool) -> None:
@@ -120,7 +119,11 @@ async def _without_key(request: httpx2.Request) -> None:
 
 
 async def _bound(response: httpx2.Response) -> None:
-    """Let no body grow beyond bounds. Nobody was asked to pack it; what comes packed all the same unpacks here."""
+    """Let no body grow beyond bounds. Nobody was asked to pack it; what comes packed all the same unpacks here.
+
+    What a body says of its letters is not believed: JSON is UTF-8, and the library breaks on names of other codecs.
+    """
     packed = response.headers.pop("content-encoding", "").lower() in ("gzip", "deflate")
+    response.headers.pop("content-type", None)
     assert isinstance(response.stream, httpx2.AsyncByteStream), "the client is an asynchronous one"
-    response.stream = Bounded(response.stream, packed)
+    response.stream = BoundedBody(response.stream, packed)

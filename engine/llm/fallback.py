@@ -77,7 +77,8 @@ class Fallback:
                 return reply
             why = str(reasons[0])
             log.warning("model swapped", trader=trader, slot_ms=slot_ms, model=self.name, by=model.name, why=why)
-            return replace(reply, swapped_from=self.name, attempts=reply.attempts + calls)
+            who = reply.model or model.name  # no endpoint's silence hides who stands in
+            return replace(reply, model=who, swapped_from=self.name, attempts=reply.attempts + calls)
         raise _summed(reasons, [candidate.model.name for candidate in self._candidates])
 
 
@@ -97,14 +98,12 @@ async def _ask(
         reply = await candidate.model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=timeout_ms)
     except ModelUnavailable as unavailable:
         again_ms = unavailable.retry_after_ms if isinstance(unavailable, CallFailed) else None
-        if isinstance(unavailable, CallFailed) and not unavailable.calls:
-            breaker.let_go()  # nobody was called, for a reason that is not the model's
-        elif breaker.failed(1000 * loop.time(), str(unavailable), again_ms or 0):
+        called = not isinstance(unavailable, CallFailed) or unavailable.calls > 0  # else the model is not to blame
+        if called and breaker.failed(1000 * loop.time(), str(unavailable), again_ms or 0):
             log.error("model given up for now", model=name, why=str(unavailable))
         raise
-    except asyncio.CancelledError:
-        breaker.let_go()
-        raise
+    finally:
+        breaker.let_go()  # however it ended, cancelled or broken: a trial that never ends would keep everybody out
     if reply.finish_reason == NO_COMPLETION:
         if breaker.failed(1000 * loop.time(), "it sends something else than completions"):
             log.error("model given up for now", model=name, why=breaker.why)
@@ -114,13 +113,17 @@ async def _ask(
 
 
 def _summed(reasons: Sequence[ModelUnavailable], names: Sequence[str]) -> ModelUnavailable:
-    """All that went wrong in one: the kind of the first, the cost of the one that may have been paid."""
+    """All that went wrong in one: the kind of the first, the cost of the one that may have been paid.
+
+    It is for want of money only where nobody was asked.
+    """
     first, last = reasons[0], reasons[-1]
     if len(names) == 1:
         return first
+    asked = any(reason.kind != "budget" for reason in reasons)
     return ModelUnavailable(
         "; ".join(f"{name}: {reason}" for name, reason in zip(names, reasons, strict=False)),
-        kind=first.kind,
+        kind="" if first.kind == "budget" and asked else first.kind,
         cost_usd=last.cost_usd,
         prompt_tokens=last.prompt_tokens,
         completion_tokens=last.completion_tokens,

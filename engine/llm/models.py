@@ -16,11 +16,11 @@ RETRIES_BEFORE_ANOTHER = 1  # where somebody can stand in, that is better than t
 
 
 class Known(Struct, frozen=True, kw_only=True):
-    """What is known of a model by all who ask it."""
+    """What is known of a model by all who ask it; ``supports`` by contract, for it may take the schema of one alone."""
 
     breaker: Breaker
-    support: SchemaSupport
     rng: Random
+    supports: dict[str, SchemaSupport] = {}
 
 
 class Models:
@@ -67,14 +67,14 @@ class Models:
 
     def _opened(self, terms: ModelTerms, schema: Schema | None) -> EndpointModel:
         known = self._knowledge(terms.name)
-        return EndpointModel(
-            terms, self._endpoint(terms), known.support, known.rng, schema=schema, secrets=self._secrets
-        )
+        contract = "" if schema is None else ",".join(schema["properties"])
+        support = known.supports.setdefault(contract, SchemaSupport())
+        return EndpointModel(terms, self._endpoint(terms), support, known.rng, schema=schema, secrets=self._secrets)
 
     def _knowledge(self, name: str) -> Known:
         if name not in self._known:
             trial_calls = TRIAL_CALLS if self.stand_ins(name) else 1
-            self._known[name] = Known(breaker=Breaker(trial_calls), support=SchemaSupport(), rng=Random(name))
+            self._known[name] = Known(breaker=Breaker(trial_calls), rng=Random(name))
         return self._known[name]
 
     def _endpoint(self, terms: ModelTerms) -> Post:

@@ -82,10 +82,9 @@ def asked_pause_ms(retry_after: str, now_ms: int) -> int | None:
         seconds = float(retry_after)
     except ValueError:
         try:
-            instant = email.utils.parsedate_to_datetime(retry_after)
-        except ValueError:
+            seconds = email.utils.parsedate_to_datetime(retry_after).timestamp() - now_ms / 1000
+        except (ValueError, OverflowError):
             return None
-        seconds = instant.timestamp() - now_ms / 1000
     if not math.isfinite(seconds):
         return None
     return min(max(math.ceil(seconds * 1000), 0), LONGEST_RETRY_AFTER_MS)

@@ -9,7 +9,7 @@ REFUSALS = (400, 404, 422)  # what endpoints say of a request that they cannot d
 
 
 class SchemaSupport:
-    """Whether a model takes a schema, as far as is known: found out by the first call, remembered for all others."""
+    """Whether a model takes a contract's schema, as far as is known: found out by the first call, then remembered."""
 
     def __init__(self) -> None:
         self._taken: bool | None = None

@@ -53,6 +53,7 @@ async def run_cycle(
         weighing = selector is not None and due(selector, context.selection, slot_ms, desk.interval_ms)
         if isinstance(decider, ModelDecider) and (selector is None or weighing):
             answer, context = await _asked(desk, decider, context, recorder)
+            weighing = weighing and not answer.failure
         else:
             recorder.say(SlotOpened(slot_ms=slot_ms), trader)
             answer = Answer(_ruled(decider, context))
@@ -71,7 +72,9 @@ async def run_cycle(
     _plan_record(recorder, desk, slot_ms, first_look_ms, context, answer, tuple(verdicts))
     intents = intend(verdicts, desk, slot_ms, context.now_ms, deployment)
     outcome, why = await act(intents, verdicts, desk)
-    return _close(recorder, trader, slot_ms, opened_ms, outcome, why)
+    if answer.failure:
+        why = f"the weights stay as they were: {answer.failure}"
+    return _close(recorder, trader, slot_ms, opened_ms, outcome, why, answer.unsettled)
 
 
 def _first_look(desk: Desk, recorder: Recorder, slot_ms: int, opened_ms: int, only: tuple[str, ...] | None) -> Context:
@@ -87,13 +90,19 @@ def _first_look(desk: Desk, recorder: Recorder, slot_ms: int, opened_ms: int, on
 
 
 async def _asked(desk: Desk, decider: ModelDecider, context: Context, recorder: Recorder) -> tuple[Answer, Context]:
-    """What the model answers, and a second look after it. Raises ``Ended``."""
+    """What the model answers, and a second look after it. Raises ``Ended``.
+
+    A selector whose model does not answer goes on with the weights that it has.
+    """
     slot_ms, first_look_ms = context.slot_ms, context.now_ms
     question = question_of(decider, context)
     messages = () if isinstance(question, PromptError) else question.rendered.messages
     permitted = may_ask(desk, decider, recorder, messages)
-    if not permitted.asks:
+    if not permitted.asks and decider.selector is None:
         raise Ended("skipped", f"budget: {permitted.why}")
+    if not permitted.asks:
+        recorder.say(SlotOpened(slot_ms=slot_ms), desk.trader)
+        return Answer((), failure=f"budget: {permitted.why}"), context
     await recorder.durable(recorder.say(opened(slot_ms, permitted), desk.trader))
     answer = await ask_model(desk, decider, context, recorder, question, permitted)
     try:
@@ -101,7 +110,7 @@ async def _asked(desk: Desk, decider: ModelDecider, context: Context, recorder: 
     except (Unlookable, MarkMissing) as missing:
         raise Ended("failed", f"second look: {missing}", answer.unsettled) from missing
     status = context.standing.status
-    if not answer.failure and status == "running":
+    if status == "running" and (not answer.failure or decider.selector is not None):
         return answer, context
     _plan_record(recorder, desk, slot_ms, first_look_ms, context, answer, ())
     if answer.failure:

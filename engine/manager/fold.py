@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from engine.manager import record as r
-from engine.manager.metering import BUDGET_INCIDENTS, note, release, reserve, spend
+from engine.manager.metering import BUDGET_INCIDENTS, cut_off, note, release, reserve, spend
 from engine.manager.state import AccountState, OpenIntent, Origin, PromptInForce, State, TraderState
 from engine.model.account import Account, with_fill, with_funding, with_model_cost, with_transfer
 from engine.model.book import Book
@@ -36,7 +36,7 @@ def _started(state: State, record: r.Started, ts: int, who: TraderId) -> None:
     for trader in state.traders.values():
         if trader.ask is not None:  # whoever was asked when the last epoch ended, its answer is lost
             slot_ms = -1 if trader.open_slot_ms is None else trader.open_slot_ms
-            release(state, trader, slot_ms, trader.ask, ts)
+            release(state, trader, slot_ms, cut_off(trader), ts)
 
 
 def _stopped(state: State, record: r.Stopped, ts: int, who: TraderId) -> None:
@@ -319,7 +319,7 @@ def _incident(state: State, record: r.Incident, ts: int, who: TraderId | None) -
         account.incidents += 1
         account.alarms += 1 if record.severity == "critical" and record.what in TRIPPING else 0
     if record.what in BUDGET_INCIDENTS:
-        note(state.spending if who is None else state.traders[who].spending, record.what, ts)
+        note(state, None if who is None else state.traders[who], record.what, ts)
 
 
 def _control(state: State, record: r.Control, ts: int, who: TraderId | None) -> None:

@@ -4,7 +4,7 @@ from typing import Final
 
 from engine.manager import record as r
 from engine.manager.state import State, TraderState
-from engine.model.spending import NOTHING, Spending, Usage, lesser, minus, plus
+from engine.model.spending import NOTHING, Usage, lesser, minus, plus
 
 ALERT: Final = "budget_alert"
 EXHAUSTED: Final = "budget_exhausted"
@@ -34,6 +34,11 @@ def spend(state: State, trader: TraderState, record: r.Answered, ts: int) -> Non
         spending.reserved = minus(spending.reserved, reserved)
 
 
+def cut_off(trader: TraderState) -> Usage:
+    """The most that a call of the open slot may have used of which nobody will hear; nothing when all were answered."""
+    return NOTHING if trader.ask is None else lesser(trader.ask, trader.spending.reserved)
+
+
 def release(state: State, trader: TraderState, slot_ms: int, unsettled: Usage, ts: int) -> None:
     """Give back what a slot had set aside, but for what a call of it may have cost whose answer did not come."""
     _turn(state, trader, ts)
@@ -46,9 +51,14 @@ def release(state: State, trader: TraderState, slot_ms: int, unsettled: Usage, t
         spending.unsettled = plus(spending.unsettled, unsettled)
 
 
-def note(spending: Spending, what: str, ts: int) -> None:
-    """Remember for the rest of the day that an incident of a budget was said."""
-    spending.turn_to(ts)
+def note(state: State, trader: TraderState | None, what: str, ts: int) -> None:
+    """Remember for the rest of the day that an incident of a budget was said: of a trader's, or of everybody's."""
+    if trader is None:
+        spending = state.spending
+        spending.turn_to(ts)
+    else:
+        spending = trader.spending
+        _turn(state, trader, ts)
     if what == ALERT:
         spending.alerted = True
     else:

@@ -160,7 +160,8 @@ class Rerun:
             return
         decisions: Sequence[Decision] = () if parsed is None else parsed.decisions
         verdicts: list[Verdict] = []
-        if parsed is not None and second.standing.status == "running":
+        decides = parsed is not None or selector_of(desk.decider) is not None
+        if decides and second.standing.status == "running":
             decisions = self._chosen(desk, second, asked, parsed)
             proposals, denied = propose(decisions, second, desk)
             verdicts = [*denied, *judge(proposals, second)]
@@ -194,12 +195,17 @@ class Rerun:
                 messages = repair_messages(rendered.messages, reply, malformed)
         return None
 
-    def _chosen(self, desk: Desk, context: Context, asked: Asked, parsed: Parsed) -> Sequence[Decision]:
-        """The decisions of a reply; of a selector those of its strategies, with the weights that the reply gave."""
+    def _chosen(self, desk: Desk, context: Context, asked: Asked, parsed: Parsed | None) -> Sequence[Decision]:
+        """The decisions of a reply; of a selector those of its strategies, with the weights that the reply gave.
+
+        Where it gave none the weights stay as they were.
+        """
         selector = selector_of(desk.decider)
         if selector is None:
-            return parsed.decisions
+            return () if parsed is None else parsed.decisions
         before = context if asked.selection is None else replace(context, selection=asked.selection)
+        if parsed is None:
+            return choose(selector, before, before.selection).decisions
         weights = parsed.weights if isinstance(parsed, ParsedWeights) else None
         return choose(selector, before, weighed(selector, before, weights)).decisions
 

@@ -12,6 +12,7 @@ from engine.manager.control import Answer, Command, obey
 from engine.manager.cycle import run_cycle
 from engine.manager.desk import Desk
 from engine.manager.halt import KillSwitch, NoSwitch
+from engine.manager.metering import cut_off
 from engine.manager.rebalancing import rebalance_all
 from engine.manager.reconcile import Drift
 from engine.manager.record import Control, SlotClosed
@@ -135,7 +136,17 @@ class Scheduler:
         if fault is not None:
             log.error("cycle failed", trader=desk.trader, slot_ms=slot_ms, exc_info=fault)
             why = f"{type(fault).__name__}: {fault}"
-            recorder.say(SlotClosed(slot_ms=slot_ms, outcome="failed", why=why), desk.trader)
+            left = cut_off(self.arena.state.traders[desk.trader])  # it may have been a call that broke
+            recorder.say(
+                SlotClosed(
+                    slot_ms=slot_ms,
+                    outcome="failed",
+                    why=why,
+                    unsettled_usd=left.usd,
+                    unsettled_tokens=left.tokens,
+                ),
+                desk.trader,
+            )
             recorder.say(Control(command="error", reason=why, by="engine"), desk.trader)
         self._changed.set()
 

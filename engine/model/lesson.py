@@ -20,8 +20,10 @@ class Lesson(Struct, frozen=True, kw_only=True, gc=False):
     """One closed trade beside its plan; ``quantity`` is signed, prices in USD a coin, money in USD.
 
     ``plan`` is the one in force at the end. Planned risk and reward are those of stop and target at the average entry,
-    ``None`` where there is none or it lies on the wrong side; ``multiple`` is the net profit over the planned risk, to
-    the hundredth, half to even. ``slip_usd`` is what an exit at stop or target missed its price by; positive is worse.
+    for the most that was held at once; ``None`` where there is none or it lies on the wrong side. ``multiple`` is the
+    net profit over the planned risk, to the hundredth, half to even. ``slip_usd`` is what an exit at stop or target
+    missed its price by; positive is worse. It is ``None`` where a part was closed for another reason before: the
+    average exit says nothing of the last one.
     """
 
     trade_id: str
@@ -47,9 +49,11 @@ def lesson_of(trade: Trade, plan: ExitPlan | None) -> Lesson:
     stop = None if plan is None else plan.stop_loss
     target = None if plan is None else plan.profit_target
     entry, exit_ = _TEN_DIGITS.plus(trade.entry_price), _TEN_DIGITS.plus(trade.exit_price)
-    risk = None if stop is None else _cents((entry - stop) * trade.quantity)
-    reward = None if target is None else _cents((target - entry) * trade.quantity)
-    planned = {"stop_loss": stop, "take_profit": target}.get(trade.reason)
+    size = (trade.most_held or abs(trade.quantity)).copy_sign(trade.quantity)
+    risk = None if stop is None else _cents((entry - stop) * size)
+    reward = None if target is None else _cents((target - entry) * size)
+    whole = all(reason == trade.reason for reason in trade.reasons_before)
+    planned = {"stop_loss": stop, "take_profit": target}.get(trade.reason) if whole else None
     return Lesson(
         trade_id=trade.trade_id,
         coin=trade.coin,

@@ -14,7 +14,9 @@ CloseReason = Literal["decision", "stop_loss", "take_profit", "liquidation", "op
 class Trade(Struct, frozen=True, kw_only=True, gc=False):
     """One completed round trip of one trader in one coin; ``quantity`` is signed (short is negative), money in USD.
 
-    Notionals are those of all entries and of all exits, unsigned. Funding is a line of its own.
+    Notionals are those of all entries and of all exits, unsigned. Funding is a line of its own. ``reason`` is that of
+    the last exit; ``reasons_before`` are those of the parts that were closed earlier, each once. ``most_held`` is the
+    largest size it had, unsigned; where nothing was added after a part was closed, that is its quantity.
     """
 
     coin: str
@@ -35,6 +37,8 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
     exit_crossed: bool
     liquidation: bool
     reason: CloseReason
+    reasons_before: tuple[CloseReason, ...] = ()
+    most_held: Decimal = ZERO
 
     @property
     def trade_id(self) -> str:
@@ -64,7 +68,10 @@ class Trade(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Trip(Struct, frozen=True, kw_only=True, gc=False):
-    """A round trip that is still under way: sums of its entries and exits so far; quantities signed by direction."""
+    """A round trip that is still under way: sums of its entries and exits so far; quantities signed by direction.
+
+    ``exit_reasons`` are those of its exits so far, each once, ``most_held`` the largest size it had.
+    """
 
     coin: str
     direction: int
@@ -80,6 +87,8 @@ class Trip(Struct, frozen=True, kw_only=True, gc=False):
     entry_order_id: int
     entry_trade_id: str
     entry_crossed: bool
+    exit_reasons: tuple[CloseReason, ...] = ()
+    most_held: Decimal = ZERO
 
 
 def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) -> tuple[Trip | None, Trade | None]:
@@ -92,6 +101,7 @@ def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) ->
     if trip is None:
         return _entered(fill, direction, fill.quantity, fill.fee_usd, leverage), None
     if trip.direction == direction:
+        held = trip.entry_quantity + fill.quantity - trip.exit_quantity
         grown = Trip(
             coin=trip.coin,
             direction=direction,
@@ -107,11 +117,13 @@ def follow(trip: Trip | None, fill: Fill, leverage: int, reason: CloseReason) ->
             entry_order_id=trip.entry_order_id,
             entry_trade_id=trip.entry_trade_id,
             entry_crossed=trip.entry_crossed,
+            exit_reasons=trip.exit_reasons,
+            most_held=held if held > trip.most_held else trip.most_held,
         )
         return grown, None
     left = trip.entry_quantity - trip.exit_quantity
     if fill.quantity < left:
-        return _reduced(trip, fill), None
+        return _reduced(trip, fill, reason), None
     if fill.quantity == left:
         return None, _completed(trip, fill, left, fill.fee_usd, reason)
     closing_fee = (fill.fee_usd * left / fill.quantity).quantize(CENT_OF_A_MICRO, rounding=ROUND_HALF_EVEN)
@@ -137,6 +149,8 @@ def with_trip_funding(trip: Trip, usd: Decimal) -> Trip:
         entry_order_id=trip.entry_order_id,
         entry_trade_id=trip.entry_trade_id,
         entry_crossed=trip.entry_crossed,
+        exit_reasons=trip.exit_reasons,
+        most_held=trip.most_held,
     )
 
 
@@ -156,10 +170,12 @@ def _entered(fill: Fill, direction: int, quantity: Decimal, fee_usd: Decimal, le
         entry_order_id=fill.order_id,
         entry_trade_id=fill.trade_id,
         entry_crossed=fill.liquidity == "taker",
+        most_held=quantity,
     )
 
 
-def _reduced(trip: Trip, fill: Fill) -> Trip:
+def _reduced(trip: Trip, fill: Fill, reason: CloseReason) -> Trip:
+    known = trip.exit_reasons
     return Trip(
         coin=trip.coin,
         direction=trip.direction,
@@ -175,6 +191,8 @@ def _reduced(trip: Trip, fill: Fill) -> Trip:
         entry_order_id=trip.entry_order_id,
         entry_trade_id=trip.entry_trade_id,
         entry_crossed=trip.entry_crossed,
+        exit_reasons=known if reason in known else (*known, reason),
+        most_held=trip.most_held,
     )
 
 
@@ -198,4 +216,6 @@ def _completed(trip: Trip, fill: Fill, quantity: Decimal, fee_usd: Decimal, reas
         exit_crossed=fill.liquidity == "taker",
         liquidation=fill.liquidation or reason == "liquidation",
         reason=reason,
+        reasons_before=trip.exit_reasons,
+        most_held=trip.most_held,
     )

@@ -82,6 +82,17 @@ def test_a_library_is_scored_alone_and_waits_for_a_review(tmp_path: Path, capsys
     assert any(score.return_pct != 0 for score in file.strategies["swing"].scores.values())
 
 
+def test_a_strategy_whose_stop_is_switched_off_is_scored_by_what_it_trades(tmp_path: Path) -> None:
+    """A limit that asks for a stop would deny every entry, and the score would be that of cash."""
+    path = tmp_path / "swing.yaml"
+    path.write_text(library().replace("period: 30", "period: 30, stop_widths: null"))
+
+    assert a_short_scoring(tmp_path) == 0
+
+    scores = read_library(path).file.strategies["swing"].scores
+    assert any(score.return_pct != 0 for score in scores.values())
+
+
 def test_scoring_the_same_bars_again_finds_the_same(tmp_path: Path) -> None:
     path = tmp_path / "swing.yaml"
     path.write_text(library())
@@ -137,7 +148,10 @@ def test_the_selectors_of_the_page_load_and_trade(tmp_path: Path, capsys: pytest
         ("regime_model", "selector"),
     ]
     assert code == 0  # the books agreed with the venue throughout
-    shown = capsys.readouterr().out
+    shown, told = capsys.readouterr()
+    assert re.search(
+        r"^regime_scores goes by standard \d+ \(\w+\), scored on synthetic: BTC, .* from ", told, re.MULTILINE
+    )
     fills = re.search(r"^fills +(\d+)$", shown, re.MULTILINE)
     assert fills is not None
     assert int(fills[1]) > 0

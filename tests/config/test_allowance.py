@@ -100,3 +100,33 @@ def test_a_budget_for_a_strategy_is_refused(tmp_path: Path) -> None:
     assert [(fault.key, "asks no model" in fault.message) for fault in caught.value.faults] == [
         ("traders[0].budget", True)
     ]
+
+
+PRICE = "    prices: {input_usd: 2, output_usd: 10}\n"
+
+
+@pytest.mark.parametrize("limit", ["daily_usd_limit", "trader_daily_usd_limit"])
+@pytest.mark.parametrize("price", ["", "    prices: {input_usd: 2}\n"])
+def test_a_limit_in_dollars_wants_a_price_of_every_model_that_may_be_asked(
+    tmp_path: Path, limit: str, price: str
+) -> None:
+    budget = f"budget: {{{limit}: 1}}\n"
+
+    with pytest.raises(ConfigFaults, match=r"models\.gpt-5\.prices leaves out a price"):
+        example(tmp_path / "own", MODELS.replace(PRICE, price) + budget)
+    with pytest.raises(ConfigFaults, match=r"models\.large\.prices leaves out a price"):
+        example(tmp_path / "stand_in", MODELS + STAND_IN.replace("output_usd: 20", "cached_usd: 1") + budget)
+
+
+@pytest.mark.parametrize(
+    ("price", "budget"),
+    [
+        ("    prices: {input_usd: 0, output_usd: 0}\n", "daily_usd_limit: 1"),
+        ("", "daily_usd_limit: 1, cost_per_million_tokens: {gpt-5: 3}"),
+        ("", "daily_token_limit: 1"),
+    ],
+)
+def test_a_model_that_is_free_says_so_and_tokens_need_no_price(tmp_path: Path, price: str, budget: str) -> None:
+    settings = example(tmp_path, MODELS.replace(PRICE, price) + f"budget: {{{budget}}}\n")
+
+    assert allowed(settings).worst_cases(3)[0].tokens == 1_001

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config import ConfigFaults
 from engine.config.endpoints import model_terms
 from engine.llm.client import ModelTerms
 from tests.config.example import TEXTS, load_example
@@ -36,6 +37,18 @@ def test_endpoint_and_key_are_the_models_own_or_the_common_ones(tmp_path: Path) 
     assert (common.base_url, common.reveal_key()) == ("https://zenmux.ai/api/v1", "common")
     assert (own.base_url, own.reveal_key()) == ("http://localhost:1/v1", "own")
     assert "own" not in repr(own.reveal_key)
+
+
+@pytest.mark.parametrize("key", ["sk 1234567", "sk-1234567 ", "sk-1234567\u00e9"])
+def test_a_key_that_no_header_can_carry_is_refused_and_not_shown(tmp_path: Path, key: str) -> None:
+    model = '  m: {type: openai, provider: maker, model_name: large, api_key: "${OWN}"}\n'
+
+    with pytest.raises(ConfigFaults) as caught:
+        load_example(tmp_path, {"llm.yaml": TEXTS["llm.yaml"] + model}, {"ZENMUX_API_KEY": "common", "OWN": key})
+
+    assert "models.m.api_key" in str(caught.value)
+    assert "no header can carry" in str(caught.value)
+    assert "34567" not in str(caught.value)
 
 
 def test_what_is_not_written_is_not_sent(tmp_path: Path) -> None:

@@ -61,6 +61,15 @@ LLM += [
     ("model_name: openai/gpt-5", "model_name: x\n    seed: -1", "models.gpt-5.seed", "from 0"),
     ("model_name: openai/gpt-5", "model_name: x\n    reasoning_effort: much", "models.gpt-5.reasoning_effort", "low"),
     ("model_name: openai/gpt-5", "model_name: x\n    base_url: ftp://x", "models.gpt-5.base_url", "http://"),
+    ("model_name: openai/gpt-5", "model_name: x\n    base_url: https://[::1", "models.gpt-5.base_url", "no address"),
+    ("model_name: openai/gpt-5", "model_name: x\n    base_url: https://h:no/v1", "models.gpt-5.base_url", "no address"),
+    ("model_name: openai/gpt-5", "model_name: x\n    base_url: https:///v1", "models.gpt-5.base_url", "no address"),
+    (
+        "model_name: openai/gpt-5",
+        "model_name: x\n    base_url: https://me:pw@h/v1",
+        "models.gpt-5.base_url",
+        "password",
+    ),
     ("model_name: openai/gpt-5", "model_name: x\n    api_key: sk-1", "models.gpt-5.api_key", "${VARIABLE}"),
     (
         "model_name: openai/gpt-5",

@@ -43,6 +43,13 @@ def test_a_library_is_read_with_its_strategies_and_scores(tmp_path: Path) -> Non
     assert found.candidates[1].scores == {}
 
 
+def test_null_switches_a_setting_off_and_is_written_as_it_is_read(tmp_path: Path) -> None:
+    settings = read_library(at(tmp_path, library().replace("period: 30", "period: 30, stop_widths: null")))
+
+    assert settings.file.strategies["swing"].settings == {"period": 30, "stop_widths": None}
+    assert read_library(at(tmp_path, library_text(settings.file))).file == settings.file
+
+
 def test_its_name_tells_every_change_of_its_text(tmp_path: Path) -> None:
     before = read_library(at(tmp_path, library())).name
 
@@ -66,6 +73,8 @@ def test_what_is_written_reads_as_the_same(tmp_path: Path, path: Path | None) ->
         ("version: 1", "versoin: 1", "did you mean version"),
         ("period: 30", "period: 3", "strategies.swing.strategy was 'bollinger_range'; bollinger_range: period is 3"),
         ("period: 30", "perod: 30", "has no setting perod"),
+        ("period: 30", "period: null", "Expected `int`, got `null`"),
+        ("period: 30", "stop_widths: ", "stop_widths was ''; it has no value"),
         ("strategy: cash", "strategy: gold", "strategy 'gold' is unknown; known: ema_trend"),
         ("  cash:", "  Cash:", "strategies.Cash is no label"),
         ("range: {score", "sideways: {score", "strategies.swing.scores.sideways is no regime; known: trend_up"),
@@ -118,12 +127,14 @@ def test_a_selector_with_a_model_reads_the_template_for_selectors(tmp_path: Path
     [
         (library(reviewed_by=""), "", "traders[1].selector.library is "),
         (library(reviewed_by=""), "", "which nobody has reviewed: its reviewed_by is empty"),
+        (library(reviewed_by=" "), "", "which nobody has reviewed: its reviewed_by is empty"),
         (library(scores="{}"), "", "traders[1].model is missing, and "),
         (library(scores="{}"), "", "holds no scores to go by (engine backtest --scores)"),
         (library(), "\n    strategy: {name: cash}", "traders[1].strategy stands beside a selector"),
         (library(), "\n    kind: direct", "traders[1].kind was 'direct', and this trader has a selector"),
         (library(), "\n    prompt_template: text.j2", "asks no model, and nobody reads it"),
         (library(), "\n    budget: {daily_token_limit: 5}", "traders[1].budget has no effect"),
+        (library(), "\n    decision_interval: 2h", "reweigh_interval is 1h, shorter than its decision_interval of 2h"),
         (library() + "regime_interval: 90s\n", "", "library tells regimes by bars of 1m30s, no multiple"),
     ],
 )

@@ -24,10 +24,10 @@ def shipped(**llm: Any) -> Settings:
     return replace(settings, llm=replace(settings.llm, **llm))
 
 
-def first_model(settings: Settings, clock: SimClock | None = None) -> ChatModel:
+def first_model(settings: Settings, clock: SimClock | None = None, recordings: Path | None = None) -> ChatModel:
     """The model of the first shipped trader that asks one."""
     clock = clock or SimClock(0)
-    arena = assemble(settings, Recorder(State(), clock, None), clock=clock).arena
+    arena = assemble(settings, Recorder(State(), clock, None), clock=clock, recordings=recordings).arena
     return next(desk.decider.model for desk in arena.desks.values() if isinstance(desk.decider, ModelDecider))
 
 
@@ -57,13 +57,23 @@ async def test_with_one_replies_are_given_again_until_they_are_too_old() -> None
     assert found == [False, True, False]
 
 
-async def test_every_exchange_is_recorded_where_a_folder_is_named(tmp_path: Path) -> None:
-    model = first_model(shipped(record_folder=tmp_path))
+async def test_every_exchange_of_an_engine_is_recorded_where_a_folder_is_named(tmp_path: Path) -> None:
+    model = first_model(shipped(), recordings=tmp_path)
 
     said = await ask(model, slot_ms=60_000)
 
     [exchange] = read_exchanges(tmp_path)
     assert (exchange.reply(), exchange.trader, exchange.slot_ms) == (said, "ann", 60_000)
+
+
+async def test_whoever_only_looks_leaves_the_recordings_of_a_running_engine_alone(tmp_path: Path) -> None:
+    """A backtest, a rerun, a prompt that is shown: the line that the engine is about to end is none of theirs."""
+    being_written = tmp_path / "scripted-momentum.jsonl"
+    being_written.write_bytes(b'{"digest": "')
+
+    await ask(first_model(shipped(record_folder=tmp_path)))
+
+    assert [(path, path.read_bytes()) for path in tmp_path.iterdir()] == [(being_written, b'{"digest": "')]
 
 
 async def test_where_time_is_real_a_recorded_model_takes_its_time_and_its_deadline_holds() -> None:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from engine.executor.parse import NO_COMPLETION
 from engine.executor.ports import Message, ModelUnavailable, Reply
 from engine.llm.cache import Cached, ReplyCache
 
@@ -17,9 +18,10 @@ class Counting:
 
     worst_case_cost_usd = Decimal("0.5")
 
-    def __init__(self, name: str = "one", swapped_from: str = "") -> None:
+    def __init__(self, name: str = "one", swapped_from: str = "", finish_reason: str = "stop") -> None:
         self.name = name
         self.swapped_from = swapped_from
+        self.finish_reason = finish_reason
         self.asked = 0
 
     async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
@@ -27,6 +29,7 @@ class Counting:
         return Reply(
             raw=str(self.asked).encode(),
             model="m",
+            finish_reason=self.finish_reason,
             prompt_tokens=9,
             completion_tokens=3,
             cached_tokens=1,
@@ -109,8 +112,8 @@ async def test_the_reply_that_was_given_longest_ago_makes_room() -> None:
     assert len(cache) == 2
 
 
-async def test_the_reply_of_a_stand_in_is_not_kept() -> None:
-    model = Counting(swapped_from="own")
+@pytest.mark.parametrize("model", [Counting(swapped_from="own"), Counting(finish_reason=NO_COMPLETION)])
+async def test_the_reply_of_a_stand_in_is_not_kept_nor_what_is_no_completion(model: Counting) -> None:
     cached = Cached(model, shelf(Hand()))
 
     await ask(cached)

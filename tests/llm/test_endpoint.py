@@ -12,11 +12,12 @@ import pytest
 from engine.executor.contract import decision_schema
 from engine.executor.parse import ReplyMalformed, parse
 from engine.executor.ports import ModelUnavailable
+from engine.executor.selector.reply import weights_schema
 from engine.llm.breaker import FAILURES_IN_A_ROW
 from engine.llm.models import Models
 from tests.standin.asking import KEY, QUESTION, ask, standing_in, terms
 from tests.standin.ends import ENDS
-from tests.standin.faults import FAULTS, HOLD, always, changed, good, in_turn, no_schema, packed, saying, status
+from tests.standin.faults import FAULTS, HOLD, always, body, changed, good, in_turn, no_schema, packed, saying, status
 from tests.standin.server import StandIn
 
 SCHEMA = decision_schema(["BTC", "ETH"])
@@ -158,6 +159,70 @@ async def test_a_key_that_an_endpoint_repeats_is_not_in_the_reason() -> None:
     assert KEY not in str(caught.value)
 
 
+async def test_a_key_that_an_endpoint_repeats_elsewhere_is_not_kept_either() -> None:
+    echo = f"you sent Authorization: Bearer {KEY}"
+    cut = "x" * 290 + KEY  # of which a reason shows the beginning alone
+    complaint = json.dumps({"error": {"message": echo}}).encode()
+
+    async with standing_in(body(echo.encode(), kind="text/html"), retries=0) as (standin, models):
+        page = await ask(models.alone("m"))
+        reasons = []
+        for behaviour in (body(complaint), status(401, cut)):
+            standin.choose = always(behaviour)
+            with pytest.raises(ModelUnavailable) as caught:
+                await ask(models.alone("m"))
+            reasons.append(str(caught.value))
+
+    assert page.raw == b"you sent Authorization: Bearer ***"
+    assert reasons[0] == "HTTP 502: you sent Authorization: Bearer ***"
+    assert KEY[:6] not in reasons[1]
+
+
+async def test_an_error_beside_which_tokens_are_counted_may_be_billed_and_is_not_tried_again() -> None:
+    usage = {"prompt_tokens": 101, "completion_tokens": 5}
+    broke_off = {"choices": [{"error": {"code": 502, "message": "it broke off"}}], "usage": usage}
+
+    async with standing_in(body(json.dumps(broke_off).encode())) as (standin, models):
+        with pytest.raises(ModelUnavailable, match="HTTP 502: it broke off") as caught:
+            await ask(models.alone("m"))
+
+    assert (caught.value.cost_usd, len(standin.asked)) == (Decimal("0.010202"), 1)
+
+
+async def test_a_body_in_an_alphabet_that_there_is_not_is_read_all_the_same() -> None:
+    async with standing_in(status(500, "busy", content_type="text/plain; charset=hex"), retries=0) as (_, models):
+        with pytest.raises(ModelUnavailable, match="HTTP 500 error: busy"):
+            await ask(models.alone("m"))
+
+
+@pytest.mark.parametrize("key", ["sk-0123456\n", "sk-0123456\u00e9"])
+async def test_a_request_that_cannot_be_made_costs_nothing_and_shows_no_key(key: str) -> None:
+    async with standing_in(good, reveal_key=lambda: key) as (standin, models):
+        with pytest.raises(ModelUnavailable, match="the request could not be made") as caught:
+            await ask(models.alone("m"))
+
+    assert "0123456" not in str(caught.value)
+    assert (caught.value.cost_usd, standin.asked) == (Decimal(0), [])
+
+
+async def test_no_call_takes_longer_than_it_may_though_there_is_time_left() -> None:
+    async with standing_in(FAULTS["L-05 no first byte"], timeout_ms=200, late_ms=5_000) as (standin, models):
+        with pytest.raises(ModelUnavailable, match="no answer within 200 ms") as caught:
+            await ask(models.alone("m"))
+
+    assert (caught.value.kind, len(standin.asked)) == ("timeout", 1)
+
+
+@pytest.mark.parametrize(("prompt", "completion"), [(0, 0), (0, 21), (101, 0)])
+async def test_an_endpoint_that_counts_nothing_is_not_believed(prompt: int, completion: int) -> None:
+    usage = {"prompt_tokens": prompt, "completion_tokens": completion}
+
+    async with standing_in(changed(usage=usage)) as (_, models):
+        reply = await ask(models.alone("m"))
+
+    assert (reply.prompt_tokens, reply.completion_tokens) == (101, 21)  # three bytes a token
+
+
 async def test_messages_with_a_secret_of_the_configuration_are_not_sent() -> None:
     async with standing_in() as (standin, _):
         careful = Models({"m": terms(standin)}, secrets=("0xdeadbeef", "xxxxxx"))
@@ -196,6 +261,15 @@ async def test_one_that_takes_a_schema_is_not_doubted_when_it_refuses_something_
 
     assert first.structured
     assert ["response_format" in asked.body for asked in standin.asked] == [True, True]
+
+
+async def test_what_is_known_of_one_contract_says_nothing_about_another() -> None:
+    async with standing_in() as (standin, models):
+        standin.choose = in_turn(good, status(400, "enum is not supported"), good)
+        weights = await ask(models.alone("m", weights_schema(["trend", "cash"])))
+        decisions = await ask(models.alone("m", SCHEMA))
+
+    assert (weights.structured, decisions.structured, decisions.attempts) == (True, False, 2)
 
 
 async def test_a_request_that_fails_either_way_teaches_nothing_about_schemas() -> None:

@@ -1,14 +1,16 @@
 """Stand-ins: who is asked when a model cannot be had, what that costs, and that it is always said."""
 
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
 
-from engine.executor.ports import ModelUnavailable
-from engine.llm.breaker import FAILURES_IN_A_ROW
+from engine.executor.ports import Message, ModelUnavailable, Reply
+from engine.llm.breaker import FAILURES_IN_A_ROW, FIRST_PAUSE_MS, Breaker
+from engine.llm.fallback import Candidate, Fallback
 from engine.llm.models import Models, stand_ins
 from tests.standin.asking import ask, standing_in, terms
-from tests.standin.faults import FAULTS, HOLD, good, hang_up, status
+from tests.standin.faults import FAULTS, HOLD, changed, good, hang_up, status
 from tests.standin.server import Asked, Behaviour, Choice
 
 
@@ -57,6 +59,36 @@ async def test_a_stand_in_answers_for_one_that_fails_and_the_reply_says_for_whom
     assert (reply.raw, reply.model, reply.swapped_from) == (HOLD.encode(), "vendor/b-2025-01-01", "a")
     assert names(standin.asked) == ["a", "a", "b"]  # one retry where somebody can stand in
     assert reply.attempts == 3
+
+
+async def test_a_stand_in_whose_endpoint_does_not_say_who_it_is_goes_by_its_own_name() -> None:
+    async with standing_in(changed(model=None), "a", "b", priority=1) as (standin, models):
+        own = await ask(models.model("a"))
+        standin.choose = by_model(a=status(503), b=changed(model=None))
+        reply = await ask(models.model("a"))
+
+    assert (own.model, reply.model, reply.swapped_from) == ("", "b", "a")
+
+
+class Broken:
+    """A model in which something breaks that nobody foresaw."""
+
+    name = "broken"
+    worst_case_cost_usd = Decimal(0)
+
+    async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
+        raise ZeroDivisionError
+
+
+async def test_a_trial_that_breaks_lets_the_next_one_try() -> None:
+    breaker = Breaker()
+    for _ in range(FAILURES_IN_A_ROW):
+        breaker.failed(-FIRST_PAUSE_MS, "no")
+    model = Fallback([Candidate(model=Broken(), breaker=breaker)])
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await ask(model)
 
 
 async def test_a_model_that_answers_is_not_swapped() -> None:
@@ -122,6 +154,19 @@ async def test_a_model_that_the_budget_has_no_room_for_gives_way_to_a_cheaper_on
         await models.aclose()
 
     assert (names(standin.asked), reply.swapped_from, caught.value.kind) == (["cheap"], "dear", "budget")
+
+
+@pytest.mark.parametrize(("room_usd", "kind"), [(1, ""), (0, "budget")])
+async def test_it_is_for_want_of_money_only_where_nobody_was_asked(room_usd: int, kind: str) -> None:
+    async with standing_in(status(500), retries=0) as (standin, _):
+        cheap = terms(standin, "cheap", priority=1, max_completion_tokens=10, retries=0)
+        dear = terms(standin, "dear", max_completion_tokens=1_000_000)
+        models = Models({"dear": dear, "cheap": cheap}, affordable=lambda trader, usd: usd < room_usd)
+        with pytest.raises(ModelUnavailable, match="dear: no room in the budget; cheap: ") as caught:
+            await ask(models.model("dear"))
+        await models.aclose()
+
+    assert (caught.value.kind, len(standin.asked)) == (kind, room_usd)
 
 
 async def test_the_worst_case_is_that_of_the_dearest_who_may_be_asked() -> None:

@@ -23,10 +23,10 @@ PROMPT = (Message(role="user", content="what about bitcoin?"),)
 class Slow:
     """Answers when it is let go; knows how many ask it at this moment."""
 
-    name = "slow"
     worst_case_cost_usd = Decimal("0.25")
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "slow") -> None:
+        self.name = name
         self.asked = 0
         self.let_go = asyncio.Event()
 
@@ -89,6 +89,20 @@ async def test_waiting_for_a_place_counts_against_the_deadline() -> None:
 
     assert quick.asked == 0
     assert (await ask(around(quick))).raw == b"hold on"
+
+
+async def test_a_model_whose_places_are_all_taken_keeps_nobody_from_another() -> None:
+    around = in_real_time(settings(at_a_time=1), lambda: True)
+    hanging, sound = Slow("hanging"), Slow("sound")
+    sound.let_go.set()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(ask(around(hanging)))
+        await asyncio.sleep(0)
+        reply = await ask(around(sound), timeout_ms=100)
+        hanging.let_go.set()
+
+    assert reply.raw == b"hold on"
 
 
 async def test_while_history_is_played_nobody_waits_for_a_place() -> None:

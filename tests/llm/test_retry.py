@@ -65,6 +65,7 @@ def test_an_endpoints_own_wish_is_the_least_pause() -> None:
         ("1e9", 86_400_000),
         ("Thu, 01 Jan 1970 00:01:40 GMT", 40_000),
         ("Thu, 01 Jan 1970 00:00:01 GMT", 0),
+        ("Thu, 01 Jan 1970 00:00:01 +99999999999999999999", None),
     ],
 )
 def test_a_retry_after_is_seconds_or_a_date_and_at_most_a_day(header: str, pause: int | None) -> None:

@@ -248,6 +248,21 @@ def test_a_call_that_a_crash_cut_off_counts_as_the_dearest_it_can_have_been_and_
     assert len(model.asked) == 1  # the slot that was cut off is not asked for once more
 
 
+@pytest.mark.parametrize(("asks", "in_doubt"), [(1, "0"), (2, "0.10")])
+def test_a_crash_after_the_only_answer_leaves_nothing_in_doubt(asks: int, in_doubt: str) -> None:
+    """Of two calls that were set aside the second may have been under way."""
+    arena = asking(Speaker(), usd("1"))
+    reserved = Decimal("0.10") * asks
+    arena.say(r.SlotOpened(slot_ms=T0, reserved_usd=reserved, reserved_tokens=100 * asks, asks=asks), "ann")
+    arena.say(r.Answered(slot_ms=T0, model="m", raw="", cost_usd=Decimal("0.04"), metered=True), "ann")
+
+    arena.say(r.Started(epoch=2, version="", deployment=""))
+
+    assert arena.state.spending.used.usd == Decimal("0.04")
+    assert arena.state.spending.unsettled.usd == spent(arena).unsettled.usd == Decimal(in_doubt)
+    assert arena.state.spending.reserved == Usage()
+
+
 def late_answer(arena: SmallArena) -> LateAnswers:
     late = LateAnswers(arena.recorder)
     late.desks = arena.arena.desks
@@ -281,6 +296,34 @@ def test_of_yesterdays_call_only_what_it_cost_counts_today() -> None:
     assert arena.state.spending.used.usd == Decimal("0.02")
     assert arena.state.spending.unsettled == Usage()
     assert arena.state.traders[TraderId("ann")].unsettled == {}
+
+
+def test_a_day_that_begins_with_an_alarm_forgets_yesterdays_calls_as_well() -> None:
+    model = Speaker(ModelUnavailable("no answer", kind="timeout"))
+    arena = asking(model, usd("1"))
+    arena.slot("ann")
+
+    arena.clock.set(T0 + DAY_MS)
+    arena.say(r.Incident(account=arena.account, what="budget_exhausted", detail=""), "ann")
+
+    assert spent(arena).unsettled == arena.state.spending.unsettled == Usage()
+    assert arena.state.traders[TraderId("ann")].unsettled == {}
+    assert spent(arena).exhausted
+
+
+def test_a_call_in_which_something_breaks_counts_as_the_dearest_it_can_have_been() -> None:
+    def broken() -> bytes:
+        raise ZeroDivisionError
+
+    clock = VirtualClock(T0)
+    decider = replace(model_decider(Speaker(broken)), allowance=usd("1"))
+    arena, scheduler, _ = scheduled(clock, {"ann": Trader(decider=decider)})
+
+    run(clock, scheduler, 1.5)
+
+    assert arena.state.traders[TraderId("ann")].standing.status == "error"
+    assert arena.state.spending.unsettled == spent(arena).unsettled == ASK
+    assert arena.state.spending.reserved == Usage()
 
 
 def test_where_the_dear_model_does_not_fit_any_more_a_cheaper_one_may_be_asked() -> None:

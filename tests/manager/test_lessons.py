@@ -61,6 +61,17 @@ def test_a_flip_teaches_about_the_side_that_closed_and_a_partial_close_about_not
     assert arena.held("ann") == -3
 
 
+def test_a_stop_that_takes_the_rest_has_missed_nothing_by_what_was_closed_before() -> None:
+    """Half is closed at 97 by decision, half stopped at 95: on average at 96, and the stop was not missed."""
+    prices = {"BTC": [100.0, 100.0, 97.0, 97.0, (97.0, 97.0, 94.0, 94.0), 94.0]}
+    trader = Trader(decider=Scripted({0: ENTRY, 2: close(quantity="5")}), limits=BRACKETED)
+    arena = SmallArena({"ann": trader}, prices).play(5)
+
+    [lesson] = lessons(arena)
+
+    assert (lesson.ending, lesson.exit_price, lesson.slip_usd) == ("stop", 96, None)
+
+
 def test_a_position_closed_by_the_operator_says_so() -> None:
     arena = SmallArena({"ann": {0: buy()}}).play(2)
     ask = Command(request="1", verb="flatten", trader="ann", by="op", reason="", expires_ms=arena.clock.now_ms() + 1)

@@ -105,17 +105,17 @@ def test_the_weights_are_asked_for_anew_every_period() -> None:
         (ModelUnavailable("no route"), "model: no route"),
     ],
 )
-def test_a_weighing_that_fails_costs_its_slot_and_changes_no_weight(answer: Any, why: str) -> None:
-    model = Speaker(gives(up=1), answer)
-    arena = an_arena(asking(model, a_selector({"up": timed({0: holding("BTC", "10")})})))
+def test_a_weighing_that_fails_changes_no_weight_and_the_strategies_act_all_the_same(answer: Any, why: str) -> None:
+    up = timed({0: holding("BTC", "10"), 10: Decision(symbol="BTC", signal="close")})
+    arena = an_arena(asking(Speaker(gives(up=1), answer), a_selector({"up": up})))
 
     arena.play(START + 12)
 
     closed = arena.records(SlotClosed, "ann")
-    assert closed[10].outcome == "failed"
-    assert closed[10].why.startswith(why)
-    assert [found.outcome for found in closed[11:]] == ["held"]  # with the old weights, and the model is left in peace
-    assert (selection(arena).weights, arena.held("ann")) == ({"up": 1.0}, 10)
+    assert closed[10].outcome == "acted"
+    assert closed[10].why.startswith(f"the weights stay as they were: {why}")
+    assert [found.outcome for found in closed[11:]] == ["held"]  # the model is left in peace
+    assert (selection(arena).weights, arena.held("ann")) == ({"up": 1.0}, 0)
 
 
 def test_a_selector_without_a_model_goes_by_scores_in_the_regime_of_its_coins() -> None:

@@ -101,6 +101,13 @@ def test_the_account_is_that_of_the_fills() -> None:
     assert (equity, funding) == (Decimal("9983.0471"), Decimal("0.1458"))
 
 
+def test_the_fee_that_is_told_is_the_fee_that_is_paid() -> None:
+    rates = {100 * fill.fee_usd / (fill.quantity * fill.price) for fill in fills()}
+
+    assert rates == {Decimal("0.1")}
+    assert "Each fill pays a fee of 0.1 % of" in played()[1][0].content
+
+
 def test_the_position_is_that_of_its_fill_with_the_plan_that_was_decided() -> None:
     last, planned = fills()[-1], ANSWERS[105]
     mark = Decimal(ETH_PATH[123])

@@ -1,12 +1,13 @@
 """Two hours of one trader: four entries, three closed trades, one position open, and the prompt that comes then."""
 
+from decimal import Decimal
 from itertools import pairwise
 from math import sin
 from typing import Any
 
 from msgspec.structs import replace
 
-from engine.executor.limits import Limits
+from engine.executor.limits import AccountLimits, Limits
 from engine.executor.ports import Message
 from engine.manager.desk import ModelDecider
 from tests.arena.chat import Speaker, model_decider, says
@@ -17,6 +18,7 @@ from tests.executor.prompt.scene import prompt_set
 START = 12_600  # minutes of history before ann begins: enough for fifty bars of four hours
 END = START + 123
 SERIES_MS, LONG_MS = 3 * MINUTE_MS, 240 * MINUTE_MS
+TEN_BPS_RATE = Decimal("0.001")  # what the venue takes, and so what a configuration would tell the account
 LIMITS = Limits(cooldown_ms=30 * MINUTE_MS, min_risk_reward_ratio=None, min_confidence=None)
 
 # Minutes after the start and the prices there; straight lines between them.
@@ -76,6 +78,7 @@ def worked() -> tuple[SmallArena, tuple[Message, ...]]:
         costs=replace(TEN_BPS, funding=True),
         funding={"BTC": "0.0000125", "ETH": "0.00004"},
         volume=10.0,
+        account_limits=AccountLimits(taker_fee_rate=TEN_BPS_RATE),
         from_ms=T0 + START * MINUTE_MS,
     )
     arena.play(END + 1)

@@ -63,6 +63,14 @@ def test_an_exit_at_a_better_price_than_planned_slipped_the_other_way() -> None:
     assert lesson_of(a_trade("100", "112", reason="take_profit"), a_plan("95", "110")).slip_usd == -4
 
 
+@pytest.mark.parametrize(("before", "slip"), [("decision", None), ("stop_loss", Decimal(-15))])
+def test_a_stop_is_not_blamed_for_what_was_closed_before_it(before: CloseReason, slip: Decimal | None) -> None:
+    """One coin was closed at 110 USD and the other stopped at 95: on average they were sold at 102.50 USD."""
+    trade = Trade(**{**_fields(a_trade("100", "102.5", reason="stop_loss")), "reasons_before": (before,)})
+
+    assert lesson_of(trade, a_plan("95")).slip_usd == slip
+
+
 @pytest.mark.parametrize(
     ("exit_", "reason", "fee", "ending"),
     [
@@ -94,6 +102,15 @@ def test_prices_are_kept_to_ten_digits_and_the_trade_is_named_by_its_fills() -> 
 
     assert lesson.entry_price == Decimal("333.3333333")
     assert lesson.trade_id == thirds.trade_id == "7-8"
+
+
+def test_what_was_closed_and_bought_again_was_risked_once() -> None:
+    """Six coins were bought in all and never more than two of them held."""
+    trade = Trade(**{**_fields(a_trade("100", "104", "-6")), "most_held": Decimal(2)})
+    lesson: Any = lesson_of(trade, a_plan("105", "85"))
+
+    assert (lesson.planned_risk_usd, lesson.planned_reward_usd) == (10, 30)
+    assert lesson.multiple == Decimal("-2.40")
 
 
 def test_an_absurd_plan_does_not_keep_a_lesson_from_being_taken() -> None:

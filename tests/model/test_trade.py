@@ -49,6 +49,27 @@ def test_in_and_out_at_one_price_loses_the_fees() -> None:
     assert (trade.gross_usd, trade.net_usd) == exact(0, "-0.09")
 
 
+def test_why_parts_were_closed_and_how_much_was_held_at_most_is_remembered() -> None:
+    """Four, three, five, three, one and none: two exits by decision, one at the target, and the stop took the rest."""
+    steps: list[tuple[Fill, CloseReason]] = [
+        (a_fill("buy", 4, 100), "decision"),
+        (a_fill("sell", 1, 100), "decision"),
+        (a_fill("buy", 2, 100), "decision"),
+        (a_fill("sell", 2, 100), "take_profit"),
+        (a_fill("sell", 2, 100), "decision"),
+        (a_fill("sell", 3, 100), "stop_loss"),
+    ]
+    trip, trade = None, None
+    for fill, reason in steps:
+        trip, trade = follow(None if trip is None else with_trip_funding(trip, Decimal(1)), fill, 5, reason)
+
+    assert trade is not None
+    assert (trade.reason, trade.reasons_before) == ("stop_loss", ("decision", "take_profit"))
+    assert (trade.quantity, trade.most_held) == exact(6, 5)
+    assert trip is not None
+    assert (trip.exit_reasons, trip.most_held) == ((), Decimal(2))  # what the stop sold beyond it is a new trip
+
+
 def test_several_entries_and_partial_exits_are_one_trade_at_average_prices() -> None:
     trip, (trade,) = followed(
         a_fill("buy", 2, 100, fee="0.1", time_ms=1, trade_id="1"),

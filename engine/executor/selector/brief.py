@@ -4,8 +4,11 @@ from msgspec import Struct
 
 from engine.executor.context import Context
 from engine.executor.figures import figures, instant, span
+from engine.executor.foreign import coin_name
+from engine.executor.selector.blend import net_quantities, tradable
 from engine.executor.selector.regime import REGIMES
 from engine.executor.selector.selector import Selector
+from engine.executor.selector.sleeves import surviving
 from engine.executor.selector.weights import regimes_of, scores_now, top_shares
 
 
@@ -21,7 +24,7 @@ class RegimeBrief(Struct, frozen=True, kw_only=True):
 class CandidateBrief(Struct, frozen=True, kw_only=True):
     """One strategy: ``weight`` is the one in force, ``suggested`` the one that the scores would give it now.
 
-    ``holds`` tells coin and side of what it would hold alone.
+    ``holds`` tells coin and side of the sleeves that it has now; a strategy without a weight has none.
     """
 
     label: str
@@ -43,8 +46,11 @@ class SelectionBrief(Struct, frozen=True, kw_only=True):
 
 
 def selection_brief(selector: Selector, context: Context) -> SelectionBrief:
-    """What the selector's model is shown of it in this slot."""
+    """What the selector's model is shown of it in this slot. Raises ``PromptError`` for a coin no reply could name."""
     selection = context.selection
+    sleeves = surviving(
+        selection.sleeves, context, tradable(net_quantities(selection.sleeves, selection.weights), context)
+    )
     regimes = regimes_of(context, selector.library)
     suggested = top_shares(scores_now(selector.library, regimes.values()), selector.top)
     candidates = []
@@ -67,16 +73,16 @@ def selection_brief(selector: Selector, context: Context) -> SelectionBrief:
                 suggested=figures(suggested.get(candidate.label, 0.0), 4),
                 scored=scored,
                 holds=tuple(
-                    f"{sleeve.coin} {'long' if sleeve.quantity > 0 else 'short'}"
-                    for sleeve in selection.sleeves
+                    f"{coin_name(sleeve.coin)} {'long' if sleeve.quantity > 0 else 'short'}"
+                    for sleeve in sleeves
                     if sleeve.strategy == candidate.label
                 ),
             )
         )
     return SelectionBrief(
-        top=selector.top,
+        top=min(selector.top, len(candidates)),
         interval=span(selector.reweigh_ms),
         weighed=None if selection.weighed_ms < 0 else instant(selection.weighed_ms),
-        regimes=tuple(f"{coin} {regime.replace('_', ' ')}" for coin, regime in regimes.items()),
+        regimes=tuple(f"{coin_name(coin)} {regime.replace('_', ' ')}" for coin, regime in regimes.items()),
         candidates=tuple(candidates),
     )

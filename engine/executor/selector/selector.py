@@ -57,11 +57,12 @@ def due(selector: Selector, selection: Selection, slot_ms: int, interval_ms: int
     """Whether the library is to be weighed in this slot.
 
     That is in the first slot of each period, before there are any weights, and, when a weighing was missed or failed,
-    once the weights in force are two periods old: until then the strategies go on with them.
+    once the weights in force are two periods old, in every other slot: whoever is away is not asked all the time.
+    Meanwhile the strategies go on with the weights that they have.
     """
-    if selection.weighed_ms < 0 or slot_ms - selection.weighed_ms >= 2 * selector.reweigh_ms:
+    if selection.weighed_ms < 0 or slot_ms % selector.reweigh_ms < interval_ms:
         return True
-    return slot_ms % selector.reweigh_ms < interval_ms
+    return slot_ms - selection.weighed_ms >= 2 * selector.reweigh_ms and slot_ms // interval_ms % 2 == 0
 
 
 def weighed(selector: Selector, context: Context, raw: Mapping[str, float] | None) -> Selection:
@@ -91,17 +92,17 @@ def choose(selector: Selector, context: Context, selection: Selection) -> Choice
     """Ask the strategies that have a weight, each as if it were alone, and blend what they hold.
 
     ``context.selection`` is what was in force until now, ``selection`` what is from now on. A strategy that lost its
-    weight is out of its sleeves; one that got it enters when its own rule says so.
+    weight, or that the library no longer has, is out of its sleeves; one that got it enters when its own rule says so.
     """
     before = context.selection
     wanted = tradable(net_quantities(before.sleeves, before.weights), context)
-    weights = selection.weights
+    weights = {label: selection.weights.get(label, 0.0) for label in selector.library.labels}
     sleeves = tuple(
         sleeve for sleeve in surviving(before.sleeves, context, wanted) if weights.get(sleeve.strategy, 0.0) > 0
     )
     for candidate in selector.library.candidates:
         label = candidate.label
-        if weights.get(label, 0.0) > 0:
+        if weights[label] > 0:
             decisions = candidate.strategy.decide(seen_by(label, sleeves, context))
             sleeves = decided(label, sleeves, decisions, context)
     return Choice(

@@ -65,10 +65,9 @@ class Breakout:
             close = window.value(self._close)
             held = direction_of(context, coin)
             wanted = 1 if close > window.value(self._high) else -1 if close < window.value(self._low) else 0
-            if wanted not in (0, held):
-                entry = self._entry(context, coin, wanted, window.value(self._atr))
-                if entry is not None:
-                    decisions.append(entry)
+            entry = None if wanted in (0, held) else self._entry(context, coin, wanted, window.value(self._atr))
+            if entry is not None:
+                decisions.append(entry)
             elif held > 0 and close < window.value(self._leave_low):
                 decisions.append(leave(coin, f"the close is below the low of {self._settings.leave_period} bars"))
             elif held < 0 and close > window.value(self._leave_high):

@@ -21,7 +21,7 @@ class GridSettings(EntrySettings, frozen=True, kw_only=True, forbid_unknown_fiel
     The middle of the grid is the exponential average of the close over ``period`` bars, its levels lie ``spacing_atr``
     average true ranges apart, ``levels`` of them on either side. ``position_pct`` (or ``position_size_usd``) is the
     size of the whole grid on one side; a level holds its even part. Beyond the outermost level by ``stop_levels`` the
-    grid is given up until the price is back. ``sides`` says on which sides positions are taken.
+    grid is given up until the price is back at that level. ``sides`` says on which sides positions are taken.
     """
 
     period: int = 100
@@ -101,6 +101,8 @@ class Grid:
         quantity = ZERO if position is None else position.quantity
         if abs(depth) >= settings.levels + settings.stop_levels:
             return leave(coin, "the price has left the grid") if quantity else None
+        if not quantity and abs(depth) > settings.levels:
+            return None  # what was just given up is not bought back right before the end of the grid
         held = round(quantity * mark / step_usd)
         steps = min(max(held, self._within(floor(depth))), self._within(ceil(depth)))
         if steps == held:

@@ -67,10 +67,9 @@ class MeanReversion:
             oversold = close <= average - far and rsi <= settings.oversold
             overbought = close >= average + far and rsi >= 100 - settings.oversold
             wanted = 1 if oversold else -1 if overbought else 0
-            if wanted not in (0, held):
-                entry = self._entry(context, coin, wanted, abs(average - close), rsi)
-                if entry is not None:
-                    decisions.append(entry)
+            entry = None if wanted in (0, held) else self._entry(context, coin, wanted, abs(average - close), rsi)
+            if entry is not None:
+                decisions.append(entry)
             elif (held > 0 and close >= average) or (held < 0 and close <= average):
                 decisions.append(leave(coin, "the close is back at its average"))
         return decisions

@@ -67,12 +67,9 @@ class Momentum:
             large, small = settings.enter_atr * atr, settings.leave_atr * atr
             held = direction_of(context, coin)
             wanted = 1 if move >= large else -1 if move <= -large else 0
-            if wanted not in (0, held):
-                stop_away, target_away = scaled(settings.stop_atr, atr), scaled(settings.target_atr, atr)
-                why = f"{move / atr:+.1f} average ranges in {settings.period} bars"
-                entry = enter(context, coin, wanted, settings, stop_away, target_away, why)
-                if entry is not None:
-                    decisions.append(entry)
+            entry = None if wanted in (0, held) else self._entry(context, coin, wanted, move, atr)
+            if entry is not None:
+                decisions.append(entry)
             elif (held > 0 and move <= small) or (held < 0 and move >= -small):
                 decisions.append(leave(coin, f"of the move {move / atr:+.1f} average ranges are left"))
         return decisions
@@ -89,3 +86,10 @@ class Momentum:
         for spent in (move <= small, move >= -small):
             points |= begins(spent, usable)
         return points
+
+    def _entry(self, context: Context, coin: str, wanted: int, move: float, atr: float) -> Decision | None:
+        settings = self._settings
+        why = f"{move / atr:+.1f} average ranges in {settings.period} bars"
+        return enter(
+            context, coin, wanted, settings, scaled(settings.stop_atr, atr), scaled(settings.target_atr, atr), why
+        )

@@ -128,6 +128,14 @@ def test_the_weights_of_a_selector_are_its_own_too() -> None:
     assert (found.cited, found.grounded) == (1, 1)
 
 
+def test_a_quote_ends_with_its_line_so_that_a_stray_mark_hides_no_facts() -> None:
+    shown = (Message(role="user", content='a 5" screen\nmark: 109950\nnote: "below 104777"\n'),)
+
+    found = grounding(Parsed(thoughts="109950, not 104777", decisions=()), shown)
+
+    assert (found.cited, found.grounded) == (2, 1)
+
+
 def test_summary_and_justifications_count_like_thoughts() -> None:
     parsed = Parsed(
         thoughts="mark 109950",

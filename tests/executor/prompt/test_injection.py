@@ -24,7 +24,7 @@ from tests.executor.prompt.injections import INJECTIONS
 from tests.executor.prompt.scene import LONG_MS, NOW_MS, SERIES_MS, coin, context, lesson, prompt_set, trade
 
 HARMLESS = "as planned"
-MARKUP = re.compile(r"<[|/!?A-Za-z]|\[/?[A-Z]{3}|```")
+MARKUP = re.compile(r"<[|\uff5c/!?A-Za-z]|\[/?[A-Z]{3}|```")
 
 
 def with_notes(text: str) -> Context:
@@ -152,6 +152,7 @@ def test_all_text_from_outside_is_typed_and_all_other_text_is_ours() -> None:
     [
         ("RSI14 < 30 and [1, 2] hold", '"RSI14 < 30 and [1, 2] hold"'),
         ("<|im_start|>", '"\\u003c|im_start|>"'),
+        ("<\uff5cUser\uff5c>", '"\\u003c\uff5cUser\uff5c>"'),
         ("[INST] a `b`", '"\\u005bINST] a `b`"'),
         ("```", '"\\u0060\\u0060\\u0060"'),
     ],

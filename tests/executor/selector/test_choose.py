@@ -102,6 +102,19 @@ def test_a_strategy_without_a_weight_is_not_asked_and_out_of_its_sleeves() -> No
     assert [sleeve.strategy for sleeve in choice.selection.sleeves] == ["down"]
 
 
+def test_a_strategy_that_the_library_no_longer_has_is_out_whatever_its_weight() -> None:
+    """Nobody would ever take it out otherwise: only its own rules know when."""
+    choice = chosen(
+        a_selector(a_library({"up": Told()})),
+        {"gone": 0.5, "up": 0.5},
+        (a_sleeve("gone", "10"), a_sleeve("up", "4")),
+        {"BTC": Decimal(7)},
+    )
+
+    assert [sleeve.strategy for sleeve in choice.selection.sleeves] == ["up"]
+    assert [brief(decision) for decision in choice.decisions] == [("BTC", "close", Decimal(2))]
+
+
 def test_without_any_weight_everything_is_closed() -> None:
     choice = chosen(
         a_selector(a_library({"up": LONG})), {}, (a_sleeve("up", "10"),), {"BTC": Decimal(10)}, before={"up": 1}
@@ -230,7 +243,8 @@ def test_a_part_that_is_given_back_keeps_the_plan() -> None:
         (HOUR_MS, HOUR_MS + 600_000, False),
         (HOUR_MS, 2 * HOUR_MS, True),
         (HOUR_MS, 2 * HOUR_MS + 180_000, False),  # a failed weighing is not tried again at once
-        (HOUR_MS, 3 * HOUR_MS + 180_000, True),  # but weights that old are no weights
+        (HOUR_MS, 3 * HOUR_MS + 180_000, False),  # weights that old are asked for in every other slot,
+        (HOUR_MS, 3 * HOUR_MS + 360_000, True),  # and in those between the strategies act
     ],
 )
 def test_weights_are_given_anew_in_the_first_slot_of_each_period(weighed_ms: int, slot_ms: int, expected: bool) -> None:

@@ -16,7 +16,9 @@ from engine.executor.selector.selector import Selector
 from engine.executor.strict_json import ReplyMalformed
 from engine.llm.scripted import ScriptedModel
 from engine.model.market import Column, MarketSnapshot, Window
+from engine.model.position import Position
 from engine.model.selection import Selection, Sleeve
+from tests.executor.prompt.injections import INJECTIONS
 from tests.executor.prompt.scene import LONG_MS, NOW_MS, PROMPTS, SERIES_MS, context
 from tests.executor.selector.libraries import HOUR_MS, Told, a_library, a_selector
 
@@ -34,6 +36,8 @@ WEIGHED = Selection(
     weights={"trend": 0.75, "cash": 0.25},
     sleeves=(Sleeve(strategy="trend", coin="BTC", quantity=Decimal("0.1"), entry=Decimal(110_000)),),
 )
+# Three quarters of what the sleeve holds.
+HELD = Position(coin="BTC", quantity=Decimal("0.075"), cost_usd=Decimal("0.075") * 110_000, leverage=5)
 
 
 class Sloping(MarketSnapshot):
@@ -58,7 +62,8 @@ class Sloping(MarketSnapshot):
 
 def asked(selection: Selection, selector: Selector | None = None) -> Rendered:
     scene = context()
-    shown = replace(scene, market=Sloping(scene.market), selection=selection)
+    account = replace(scene.account, positions={**scene.account.positions, "BTC": HELD})
+    shown = replace(scene, market=Sloping(scene.market), selection=selection, account=account)
     return ask(shown, TEMPLATES, SERIES_MS, LONG_MS, selector or a_selector(LIBRARY))
 
 
@@ -104,6 +109,22 @@ def test_decisions_are_no_answer_to_it() -> None:
 
     with pytest.raises(ReplyMalformed, match="no JSON object with weights"):
         understand(Reply(raw=raw, model="x"), context(), "auto", a_selector(LIBRARY))
+
+
+def test_a_sleeve_whose_stop_was_reached_is_not_shown_as_held() -> None:
+    (sleeve,) = WEIGHED.sleeves
+    stopped = replace(WEIGHED, sleeves=(replace(sleeve, stop_loss=Decimal(110_001)),))
+
+    assert "holds now: BTC long" in asked(WEIGHED).messages[0].content
+    assert "holds now: BTC long" not in asked(stopped).messages[0].content
+
+
+@pytest.mark.parametrize("name", INJECTIONS)
+def test_a_sleeve_in_a_coin_of_that_name_never_reaches_the_system_message(name: str) -> None:
+    (sleeve,) = WEIGHED.sleeves
+
+    with pytest.raises(PromptError, match="has a name that no reply could give"):
+        asked(replace(WEIGHED, sleeves=(replace(sleeve, coin=INJECTIONS[name]),)))
 
 
 def test_the_template_of_selectors_refuses_a_trader_that_has_nothing_to_select() -> None:

@@ -63,6 +63,13 @@ def test_without_a_range_there_is_no_stop_and_no_entry(atr: float) -> None:
     assert list(BREAKOUT.decide(at(a_close(105.1, atr)))) == []
 
 
+def test_a_long_is_left_when_there_is_no_room_for_the_short_that_is_wanted() -> None:
+    """Seven ranges of 15 USD below a mark of 100 USD is no price."""
+    decisions = BREAKOUT.decide(at(a_close(94.9, atr=15.0), {"BTC": Decimal(5)}))
+
+    assert [decision.signal for decision in decisions] == ["close"]
+
+
 @pytest.mark.parametrize("settings", [{}, {"period": 8, "leave_period": 8, "stop_atr": None}])
 def test_asking_at_points_only_yields_the_very_decisions_of_asking_at_every_bar(
     settings: dict[str, Any], seed: int

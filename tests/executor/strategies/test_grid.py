@@ -36,7 +36,10 @@ def decided(depth: float, held: int, **changes: Any) -> Decision | None:
         (1.0, 0, 10),
         (2.5, 0, 20),
         (9.0, 0, None),  # beyond the end of the grid
-        (5.9, 0, 40),  # no more than four steps
+        (5.9, 30, 40),  # no more than four steps
+        (4.0, 0, 40),
+        (4.1, 0, None),  # given up, and not taken up again so near to its end
+        (-5.9, 0, None),
         (-1.0, 0, -10),
         (-2.5, -10, -20),
         (0.5, 10, None),  # a step that was taken at 1 is kept until the middle

@@ -62,6 +62,13 @@ def test_a_range_that_is_not_known_lets_nothing_in() -> None:
     assert list(REVERSION.decide(at(a_close(100.0, 108.0, 20.0, atr=NAN)))) == []
 
 
+def test_a_short_is_left_when_there_is_no_room_for_the_stop_of_the_long_that_is_wanted() -> None:
+    """Half of the 250 USD to the average is further than the mark of 100 USD is from zero."""
+    decisions = REVERSION.decide(at(a_close(100.0, average=350.0, rsi=20.0), {"BTC": Decimal(-5)}))
+
+    assert [decision.signal for decision in decisions] == ["close"]
+
+
 @pytest.mark.parametrize("settings", [{}, {"period": 10, "enter_atr": 1.0, "oversold": 40, "stop_share": None}])
 def test_asking_at_points_only_yields_the_very_decisions_of_asking_at_every_bar(
     settings: dict[str, Any], seed: int

@@ -57,6 +57,13 @@ def test_without_a_range_no_move_is_large(atr: float) -> None:
     assert list(MOMENTUM.decide(at(a_move(50.0, atr)))) == []
 
 
+def test_a_long_is_left_when_there_is_no_room_for_the_short_that_is_wanted() -> None:
+    """Seven ranges of 15 USD below a mark of 100 USD is no price."""
+    decisions = MOMENTUM.decide(at(a_move(-60.0, atr=15.0), {"BTC": Decimal(5)}))
+
+    assert [decision.signal for decision in decisions] == ["close"]
+
+
 @pytest.mark.parametrize("settings", [{}, {"period": 5, "enter_atr": 2.0, "leave_atr": 1.0, "stop_atr": None}])
 def test_asking_at_points_only_yields_the_very_decisions_of_asking_at_every_bar(
     settings: dict[str, Any], seed: int
