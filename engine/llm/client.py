@@ -172,7 +172,7 @@ class EndpointModel:
         if completion.finish_reason == NO_COMPLETION:
             usage = self._dearest(messages)
         elif usage is None or not _plausible(usage, messages, completion.raw):
-            usage = Usage(prompt=_prompt_tokens(messages), completion=estimated_tokens(completion.raw))
+            usage = self._estimated(completion, messages)
         return Reply(
             raw=completion.raw,
             model=completion.model,
@@ -196,6 +196,12 @@ class EndpointModel:
             prompt_tokens=usage.prompt,
             completion_tokens=usage.completion,
         )
+
+    def _estimated(self, completion: Completion, messages: Sequence[Message]) -> Usage:
+        """What a call that nobody counted has used, by its texts; what a model thinks to itself nobody sees."""
+        if self._terms.parameters.get("reasoning_effort", "none") != "none":
+            return self._dearest(messages)
+        return Usage(prompt=_prompt_tokens(messages), completion=estimated_tokens(completion.raw))
 
     def dearest_usd(self, messages: Sequence[Message]) -> Decimal:
         """The most that one call with these messages can cost."""

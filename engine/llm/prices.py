@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from engine.executor.prompt import LONGEST_PROMPT
 
-BYTES_A_TOKEN = 3  # fewer than most texts have, so that an estimate is rather too high
+BYTES_A_TOKEN = 2  # fewer than any prompt has, also where digits are tokens of their own: an estimate is too high
 LONGEST_PROMPT_TOKENS = LONGEST_PROMPT // BYTES_A_TOKEN
 LONGEST_REPLY_TOKENS = 32_768  # of a model whose reply the configuration does not bound
 

@@ -51,9 +51,9 @@ def allowed(settings: Settings, index: int = 0) -> Allowance:
 
 
 def test_the_worst_case_of_a_call_is_its_prompt_and_the_longest_reply_at_the_dearest_prices(tmp_path: Path) -> None:
-    """3,000,000 bytes are at most a million tokens: 2 USD, and 1,000 tokens of reply at 10 USD a million."""
-    alone = allowed(example(tmp_path / "alone", MODELS)).worst_cases(3_000_000)
-    backed = allowed(example(tmp_path / "backed", MODELS + STAND_IN)).worst_cases(3_000_000)
+    """2,000,000 bytes are at most a million tokens: 2 USD, and 1,000 tokens of reply at 10 USD a million."""
+    alone = allowed(example(tmp_path / "alone", MODELS)).worst_cases(2_000_000)
+    backed = allowed(example(tmp_path / "backed", MODELS + STAND_IN)).worst_cases(2_000_000)
 
     own = Usage(tokens=1_001_000, usd=Decimal("2.01"))
     assert alone == (own,)
@@ -129,4 +129,4 @@ def test_a_limit_in_dollars_wants_a_price_of_every_model_that_may_be_asked(
 def test_a_model_that_is_free_says_so_and_tokens_need_no_price(tmp_path: Path, price: str, budget: str) -> None:
     settings = example(tmp_path, MODELS.replace(PRICE, price) + f"budget: {{{budget}}}\n")
 
-    assert allowed(settings).worst_cases(3)[0].tokens == 1_001
+    assert allowed(settings).worst_cases(2)[0].tokens == 1_001

@@ -50,7 +50,7 @@ async def test_a_fault_ends_as_it_should_within_the_deadline(name: str) -> None:
         case "nothing":
             assert paid == 0
         case "the dearest":
-            assert paid == Decimal("0.010202")  # 101 tokens at 2 USD and 1,000 at 10 USD per million
+            assert paid == Decimal("0.010302")  # 151 tokens at 2 USD and 1,000 at 10 USD per million
         case "as counted":
             assert 0 < paid < Decimal("0.3")
 
@@ -186,7 +186,7 @@ async def test_an_error_beside_which_tokens_are_counted_may_be_billed_and_is_not
         with pytest.raises(ModelUnavailable, match="HTTP 502: it broke off") as caught:
             await ask(models.alone("m"))
 
-    assert (caught.value.cost_usd, len(standin.asked)) == (Decimal("0.010202"), 1)
+    assert (caught.value.cost_usd, len(standin.asked)) == (Decimal("0.010302"), 1)
 
 
 async def test_a_body_in_an_alphabet_that_there_is_not_is_read_all_the_same() -> None:
@@ -213,14 +213,14 @@ async def test_no_call_takes_longer_than_it_may_though_there_is_time_left() -> N
     assert (caught.value.kind, len(standin.asked)) == ("timeout", 1)
 
 
-@pytest.mark.parametrize(("prompt", "completion"), [(0, 0), (0, 21), (101, 0)])
+@pytest.mark.parametrize(("prompt", "completion"), [(0, 0), (0, 32), (151, 0)])
 async def test_an_endpoint_that_counts_nothing_is_not_believed(prompt: int, completion: int) -> None:
     usage = {"prompt_tokens": prompt, "completion_tokens": completion}
 
     async with standing_in(changed(usage=usage)) as (_, models):
         reply = await ask(models.alone("m"))
 
-    assert (reply.prompt_tokens, reply.completion_tokens) == (101, 21)  # three bytes a token
+    assert (reply.prompt_tokens, reply.completion_tokens) == (151, 32)  # two bytes a token
 
 
 async def test_messages_with_a_secret_of_the_configuration_are_not_sent() -> None:
