@@ -24,8 +24,8 @@ LOCKED = "locked"
 THRIFTY = "thrifty"
 ASKING = [*SHAKY, *STEADY, LOCKED, THRIFTY]
 DAILY_USD = Decimal("0.05")
-SLOTS = 240
-FAULTY_SHARE = 0.3
+SLOTS = 200  # in which a model is asked
+FAULTY_SHARE = 0.55  # of the calls of the shaky model: about a third of all
 
 # All but those after which a trader is paused: of these one trader gets its own.
 NAMES = [name for name in FAULTS if name not in ("L-06 401", "L-06 402", "L-06 403", "L-06 429 quota")]
@@ -93,6 +93,7 @@ class Runs:
     def __init__(self, folder: Path, seed: int) -> None:
         self.seed = seed
         self.faults: list[str] = []
+        self.calls = 0
         self.sound, _ = self._run(folder / "sound", 0.0, 60)
         self.faulty, self.config = self._run(folder / "faulty", FAULTY_SHARE, SLOTS)
 
@@ -102,13 +103,13 @@ class Runs:
             config = arena(folder, standin)
             with running(config, folder / "log.txt"):
                 eventually(lambda: count(config) >= slots, f"{slots} slots", seconds=120)
-        self.faults = chooser.done
+        self.faults, self.calls = chooser.done, len(standin.asked)
         return entries_of(config), config
 
 
 def count(config: Path) -> int:
-    """How many slots of those that ask a model have ended."""
-    return sum(isinstance(entry.record, r.SlotClosed) and entry.trader in ASKING for entry in entries_of(config))
+    """In how many slots a model was asked."""
+    return sum(isinstance(entry.record, r.SlotOpened) and entry.record.asks > 0 for entry in entries_of(config))
 
 
 def closed(entries: list[Entry], trader: str) -> list[r.SlotClosed]:
@@ -132,7 +133,7 @@ def test_every_slot_has_exactly_one_outcome_whatever_the_endpoint_does(runs: Run
         )
         assert set(opened) <= set(slots)
         assert all(end.why for end in outcomes if end.outcome in ("failed", "skipped"))
-    assert len(runs.faults) > 10, f"seed {runs.seed}: too few faults to tell anything"
+    assert len(runs.faults) >= 0.3 * runs.calls, f"seed {runs.seed}: too few faults to tell anything"
     assert {"failed", "acted"} <= {end.outcome for trader in SHAKY for end in closed(runs.faulty, trader)}
 
 

@@ -1,5 +1,6 @@
 """Real processes that pay for models: a budget that outlives kills, nothing asked twice, every exchange recorded."""
 
+import socket
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
@@ -7,13 +8,14 @@ from random import Random
 
 import pytest
 
+from engine.cli.commands import run_command_line
 from engine.cli.journal import verify_journal
 from engine.llm.recorded import RecordedModel, read_exchanges
 from engine.manager import record as r
 from engine.manager.fold import apply
 from engine.manager.state import State
 from tests.processes.quick_arena import scripted, write_arena
-from tests.processes.running import call, entries_of, eventually, running, started
+from tests.processes.running import entries_of, eventually, running, started
 from tests.standin.answers import restless
 from tests.standin.aside import aside
 from tests.standin.faults import always, good
@@ -163,12 +165,22 @@ def test_the_journal_is_clean(run: tuple[Path, StandIn], capsys: pytest.CaptureF
     assert verify_journal(config) == 0, capsys.readouterr().err
 
 
-def test_the_journal_decides_itself_again_from_its_recording(run: tuple[Path, StandIn]) -> None:
+def test_the_journal_decides_itself_again_from_its_recording_with_no_network_at_all(
+    run: tuple[Path, StandIn], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     config, standin = run
     asked = len(standin.asked)
 
-    again = call("journal", "rerun", "--config", config, "--recordings", config.parents[1] / "exchanges")
+    def no_network(*arguments: object) -> None:
+        raise AssertionError(f"somebody was called: {arguments}")
 
-    assert again.returncode == 0, again.stdout + again.stderr
-    assert again.stdout.endswith("the same\n")
+    monkeypatch.setattr(socket.socket, "connect", no_network)
+    monkeypatch.setattr(socket.socket, "connect_ex", no_network)
+    code = run_command_line(
+        ["journal", "rerun", "--config", str(config), "--recordings", str(config.parents[1] / "exchanges")]
+    )
+
+    said = capsys.readouterr()
+    assert code == 0, said.out + said.err
+    assert said.out.endswith("the same\n")
     assert len(standin.asked) == asked
