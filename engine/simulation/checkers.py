@@ -197,8 +197,9 @@ def check_recovered(process: Process, plan: Plan, found: Found, true_ms: int) ->
             found("P15", f"{trader.name} runs and has not decided since {decided_ms}, it is {now_ms}")
         ledger = process.state.ledger(trader.name)
         venue = process.site.venues[trader.account]
-        refused_ms = venue.refused_ms.get(trader.name, 0)
-        if standing.status == "stopped" and ledger.positions and true_ms - refused_ms > UNPROTECTED_MS:
+        refused = true_ms - venue.refused_ms.get(trader.name, 0) <= UNPROTECTED_MS
+        closing = now_ms - process.reader.liquidated_ms.get(trader.name, 0) <= CLOSING_MS
+        if standing.status == "stopped" and ledger.positions and not refused and not closing:
             found("P11", f"{trader.name} is stopped and holds {sorted(ledger.positions)}")
     for failure in process.reader.failures:
         found("P20", failure)

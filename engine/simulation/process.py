@@ -22,7 +22,7 @@ from engine.manager.feed import Feed
 from engine.manager.gateway import Gateway
 from engine.manager.halt import KillSwitch
 from engine.manager.mandate import Mandate
-from engine.manager.record import Entry, Filled, Incident, SlotClosed, Stopped, TraderTerms, decode
+from engine.manager.record import Entry, Filled, Incident, Liquidated, SlotClosed, Stopped, TraderTerms, decode
 from engine.manager.recorder import Recorder, replay
 from engine.manager.scheduler import Scheduler
 from engine.manager.startup import announce, close_left_open, recover
@@ -60,6 +60,7 @@ class Ledgered:
     def __init__(self) -> None:
         self.booked: dict[str, int] = {}
         self.decided_ms: dict[str, int] = {}
+        self.liquidated_ms: dict[str, int] = {}
         self.incidents: dict[str, int] = {}
         self.failures: list[str] = []
 
@@ -73,6 +74,8 @@ class Ledgered:
                     self.decided_ms[entry.trader or ""] = slot_ms
                 if outcome == "failed" and not why.startswith(("model:", "reply:", "second look:")):
                     self.failures.append(f"slot {slot_ms} of {entry.trader}: {why}")
+            case Liquidated():
+                self.liquidated_ms[entry.trader or ""] = entry.ts
             case Incident(what=what):
                 self.incidents[what] = self.incidents.get(what, 0) + 1
             case _:
