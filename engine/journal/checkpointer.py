@@ -1,15 +1,12 @@
 """Taking checkpoints while the engine runs: encoded where the records are said, written where nobody waits."""
 
 import logging
-import threading
 from collections.abc import Callable
 from pathlib import Path
-from queue import Full, Queue
-from types import TracebackType
-from typing import Self
 
 from msgspec import Struct
 
+from engine.journal.aside import Aside
 from engine.journal.chain import Head
 from engine.journal.checkpoints import KEPT, LAYOUT, Checkpoint, Proof, encode, put
 from engine.journal.disk import LOCAL_DISK, FileSystem
@@ -42,7 +39,7 @@ class Checkpointer:
         proof: Proof,
         *,
         head: Callable[[], Head],
-        hand_over: Callable[[Taken], None],
+        hand_over: Callable[[Taken], object],
         every: int = EVERY_RECORDS,
     ) -> None:
         self._state = state
@@ -87,42 +84,25 @@ class Shelf:
             self._written = [*others, taken.seq]
 
 
-class CheckpointThread:
+class CheckpointThread(Aside[Taken]):
     """Writes what is handed over, one after the other, once the journal has its record on disk (``durable``)."""
 
     def __init__(self, shelf: Shelf, durable: Callable[[int], None]) -> None:
+        super().__init__("journal-checkpoints", self._write, room=1)
         self._shelf = shelf
         self._durable = durable
-        self._waiting: Queue[Taken | None] = Queue(1)
-        self._thread = threading.Thread(target=self._write_all, name="journal-checkpoints", daemon=True)
 
-    def hand_over(self, taken: Taken) -> None:
+    def hand_over(self, work: Taken, *, wait: bool = False) -> bool:
         """Have it written soon, or not at all when the disk is that far behind: the next one will do."""
+        taken = super().hand_over(work, wait=wait)
+        if not taken:
+            _log.warning("checkpoint left out, the disk is behind", extra={"seq": work.seq})
+        return taken
+
+    def _write(self, taken: Taken) -> None:
         try:
-            self._waiting.put_nowait(taken)
-        except Full:
-            _log.warning("checkpoint left out, the disk is behind", extra={"seq": taken.seq})
-
-    def close(self) -> None:
-        """Return when everything handed over is written."""
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _write_all(self) -> None:
-        while (taken := self._waiting.get()) is not None:
-            try:
-                self._durable(taken.seq)
-            except JournalError as error:
-                _log.error("checkpoint not written", extra={"seq": taken.seq, "error": str(error)})
-            else:
-                self._shelf.put(taken)
+            self._durable(taken.seq)
+        except JournalError as error:
+            _log.error("checkpoint not written", extra={"seq": taken.seq, "error": str(error)})
+        else:
+            self._shelf.put(taken)

@@ -2,19 +2,16 @@
 
 import logging
 import os
-import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from queue import Full, Queue
-from types import TracebackType
-from typing import Self
 
 import msgspec
 from msgspec import UNSET, Struct, UnsetType
 
 from engine.executor.grounding import Grounding
+from engine.journal.aside import Aside
 from engine.journal.errors import JournalError
 from engine.manager import record as r
 from engine.manager.state import State
@@ -101,7 +98,7 @@ class _Gathered:
         self.fills: list[Fill] = []
 
 
-class CycleFiles:
+class CycleFiles(Aside[Cycle]):
     """A reader of records that leaves ``cycle_<yyyymmddThhmmss>.json`` (UTC, when the slot opened) in each folder.
 
     Files are written by a thread of their own once the journal has the slot on disk (``durable``), whole or not at
@@ -118,6 +115,7 @@ class CycleFiles:
         known_seq: int,
         durable: Callable[[int], None],
     ) -> None:
+        super().__init__("journal-cycles", self._written, WAITING_MAX)
         self._folders = dict(folders)
         self._state = state
         self._known_seq = known_seq
@@ -126,8 +124,6 @@ class CycleFiles:
         self._open: dict[TraderId, _Gathered] = {}
         self._snapshots: dict[int, str] = {}
         self._names = {trader: _names_in(folder) for trader, folder in self._folders.items()}
-        self._waiting: Queue[Cycle | None] = Queue(WAITING_MAX)
-        self._thread = threading.Thread(target=self._write_all, name="journal-cycles", daemon=True)
 
     def entry(self, entry: r.Entry) -> None:
         """Take one entry, in order."""
@@ -211,40 +207,22 @@ class CycleFiles:
             account=_standing(self._state.ledger(trader), self._state.prices),
             selection=gathered.selection,
         )
-        try:
-            self._waiting.put(cycle, block=not self._live)
-        except Full:
+        if not self.hand_over(cycle, wait=not self._live):
             _log.error("cycle file left for the next start", extra={"trader": trader, "slot_ms": record.slot_ms})
 
     def go_live(self) -> None:
         """From now on nobody waits for the disk: what it does not take in time is written at the next start."""
         self._live = True
 
-    def close(self) -> None:
-        """Return when everything told so far is written."""
-        if self._thread.is_alive():
-            self._waiting.put(None)
-            self._thread.join()
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def _write_all(self) -> None:
-        while (cycle := self._waiting.get()) is not None:
-            try:
-                self._durable(cycle.record)
-                self._write(cycle)
-            except (OSError, JournalError) as error:
-                _log.error(
-                    "cycle file not written",
-                    extra={"trader": cycle.trader, "slot_ms": cycle.slot_ms, "error": str(error)},
-                )
+    def _written(self, cycle: Cycle) -> None:
+        try:
+            self._durable(cycle.record)
+            self._write(cycle)
+        except (OSError, JournalError) as error:
+            _log.error(
+                "cycle file not written",
+                extra={"trader": cycle.trader, "slot_ms": cycle.slot_ms, "error": str(error)},
+            )
 
     def _write(self, cycle: Cycle) -> None:
         trader = TraderId(cycle.trader)

@@ -1,4 +1,4 @@
-"""What stands around a chat model: a model like the one inside, with one thing more where time is real."""
+"""What stands around a chat model: a model like the one inside, with one thing more."""
 
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -7,14 +7,10 @@ from engine.executor.ports import ChatModel, Message, Reply
 
 
 class Around:
-    """A chat model that passes everything on; ``real`` tells whether time is real at this moment.
+    """A chat model that passes everything on."""
 
-    Where it is not, because history is played, the model inside is asked directly.
-    """
-
-    def __init__(self, model: ChatModel, real: Callable[[], bool]) -> None:
+    def __init__(self, model: ChatModel) -> None:
         self._model = model
-        self._real = real
 
     @property
     def name(self) -> str:
@@ -25,6 +21,18 @@ class Around:
     def worst_case_cost_usd(self) -> Decimal:
         """The most that one reply can cost."""
         return self._model.worst_case_cost_usd
+
+    async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
+        """The model's reply. Raises ``ModelUnavailable``."""
+        return await self._model.complete(messages, trader=trader, slot_ms=slot_ms, timeout_ms=timeout_ms)
+
+
+class InRealTime(Around):
+    """What stands around a model while time is ``real``; where history is played, the one inside is asked directly."""
+
+    def __init__(self, model: ChatModel, real: Callable[[], bool]) -> None:
+        super().__init__(model)
+        self._real = real
 
     async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
         """The model's reply. Raises ``ModelUnavailable``."""

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from engine.executor.parse import NO_COMPLETION
 from engine.executor.ports import ChatModel, Message, Reply
 from engine.executor.prompt import messages_digest
+from engine.llm.around import Around
 
 
 class ReplyCache:
@@ -42,7 +43,7 @@ class ReplyCache:
             self._replies.popitem(last=False)
 
 
-class Cached:
+class Cached(Around):
     """A chat model that is not asked twice for the same. What comes from the cache costs nothing and says so.
 
     The reply of a stand-in is not kept: the model's own is wanted again as soon as it can be had. Nor is what an
@@ -50,18 +51,8 @@ class Cached:
     """
 
     def __init__(self, model: ChatModel, cache: ReplyCache) -> None:
-        self._model = model
+        super().__init__(model)
         self._cache = cache
-
-    @property
-    def name(self) -> str:
-        """The name by which the configuration calls it."""
-        return self._model.name
-
-    @property
-    def worst_case_cost_usd(self) -> Decimal:
-        """The most that one reply can cost: that of a call."""
-        return self._model.worst_case_cost_usd
 
     async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
         """The reply to these messages, an earlier one where there is one. Raises ``ModelUnavailable``."""

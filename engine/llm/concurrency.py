@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply
-from engine.llm.around import Around
+from engine.llm.around import InRealTime
 
 
-class Limited(Around):
+class Limited(InRealTime):
     """A chat model that is asked once one of the shared ``places`` is free; first come, first served.
 
     Waiting for a place is part of waiting for the reply. A place is held for as long as somebody waits for the reply: a

@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 import structlog
 
 from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply
-from engine.llm.around import Around
+from engine.llm.around import InRealTime
 
 log = structlog.get_logger()
 
 Late = Callable[[Reply | ModelUnavailable, str, int], None]  # told what came late, the trader and the slot
 
 
-class Bounded(Around):
+class Bounded(InRealTime):
     """A chat model that answers in time or is unavailable.
 
     A call that is under way at the deadline may have to be paid for, so it is given ``late_wait_ms`` more to end, and

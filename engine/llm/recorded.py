@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from engine.executor.ports import ChatModel, Message, ModelUnavailable, Reply, Unavailability
 from engine.executor.prompt import messages_digest
-from engine.llm.around import Around
+from engine.llm.around import Around, InRealTime
 
 log = structlog.get_logger()
 
@@ -125,7 +125,7 @@ class RecordedModel:
         return self.find(messages, trader, slot_ms).reply()
 
 
-class Paced(Around):
+class Paced(InRealTime):
     """A recorded model that takes as long as the one that was recorded, where time is real.
 
     So who decided late decides late again, and a deadline that passed passes once more.
@@ -142,7 +142,7 @@ class Paced(Around):
         return exchange.reply()
 
 
-class Recording:
+class Recording(Around):
     """A chat model whose exchanges are written down as they happen, for a ``RecordedModel`` to repeat.
 
     Every exchange is: replies in time and late, failures, and calls that were given up. Lines are handed to the
@@ -152,20 +152,10 @@ class Recording:
     """
 
     def __init__(self, model: ChatModel, folder: Path, now_ms: Callable[[], int]) -> None:
-        self._model = model
+        super().__init__(model)
         self._now_ms = now_ms
         self._path = folder / f"{re.sub(r'[^A-Za-z0-9._-]', '_', model.name)}.jsonl"
         drop_torn_line(self._path)
-
-    @property
-    def name(self) -> str:
-        """The name of the model that answers."""
-        return self._model.name
-
-    @property
-    def worst_case_cost_usd(self) -> Decimal:
-        """What the model that answers may cost."""
-        return self._model.worst_case_cost_usd
 
     async def complete(self, messages: Sequence[Message], *, trader: str, slot_ms: int, timeout_ms: int) -> Reply:
         """The model's reply, which is written down before it is returned. Raises ``ModelUnavailable``."""

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 import structlog
 
 from engine.executor.ports import Message, Reply
-from engine.llm.around import Around
+from engine.llm.around import InRealTime
 
 log = structlog.get_logger()
 
 
-class Transcribed(Around):
+class Transcribed(InRealTime):
     """A chat model whose prompts and replies go into the log.
 
     History is played too fast to be read along; its conversations are in the journal like all others.
