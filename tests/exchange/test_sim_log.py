@@ -71,6 +71,22 @@ def test_memory_and_disk_make_the_same_account(tmp_path: Path) -> None:
     assert seen(in_memory) == seen(on_disk)
 
 
+def test_a_first_start_that_is_cut_off_anywhere_leaves_the_account_its_money_once(tmp_path: Path) -> None:
+    whole = Account(a_market(), TERMS, folder=tmp_path / "whole")
+    whole.sim.close()
+    written = (tmp_path / "whole" / CHANGES).read_bytes()
+    assert written.count(b"\n") == 4  # the deposit, and a leverage for each of three coins
+
+    for size in range(len(written) + 1):
+        folder = tmp_path / str(size)
+        folder.mkdir()
+        (folder / CHANGES).write_bytes(written[:size])
+        again = Account(a_market(), TERMS, folder=folder)
+
+        assert seen(again) == seen(whole), f"cut off after {size} of {len(written)} bytes"
+        again.sim.close()
+
+
 def test_killed_after_any_line_it_plays_what_it_missed_to_the_same_end(tmp_path: Path) -> None:
     whole = Account(a_market(), TERMS, folder=tmp_path / "whole")
     whole.buy("12")

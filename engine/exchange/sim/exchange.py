@@ -225,19 +225,22 @@ class SimExchange:
         return now_ms
 
     def _open_account(self, settings: SimSettings) -> None:
-        """Give every coin its leverage, and on the very first start the account its money."""
+        """Give the account its money on the very first start, and every coin its leverage.
+
+        The money comes first: a start that is cut off before it is the first one still.
+        """
         venue, ledger = self._venue, self._ledger
         first = ledger.number == 0
         now_ms = self._clock.now_ms()
         if first:
             ledger.played_ms = now_ms
+            if settings.initial_balance_usd:
+                venue.commit(now_ms, deposit_usd=settings.initial_balance_usd)
         for coin, instrument in self.instruments.items():
             if coin not in ledger.leverages:
                 leverage = min(settings.leverage, instrument.max_leverage)
                 terms = SetLeverage(coin=coin, leverage=leverage, mode=settings.margin_mode)
                 venue.commit(ledger.played_ms, leverage=terms)
-        if first and settings.initial_balance_usd:
-            venue.commit(now_ms, deposit_usd=settings.initial_balance_usd)
         venue.sync()
 
 
