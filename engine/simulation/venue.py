@@ -17,6 +17,7 @@ from engine.simulation.witness import Promise, Witness
 
 NEVER_MS = 1 << 60
 AGAIN = "~"  # parts the client order id from the number of its repetition, where the venue executes it again
+JUDGED_BY_MS = (0, 5_000, 10_000, 15_000)  # how old the price is by which an order was judged
 SLACK = Decimal("1.03")  # by which an executed position may exceed its cap: marks move between judging and executing
 
 Result = TypeVar("Result")
@@ -246,7 +247,7 @@ class Venue:
             self._found("P10", f"{promise.trader} may not trade {fill.coin}")
         elif self._liquidated:
             return
-        elif abs(after) > abs(before) and abs(after) * fill.price > mandate.max_position_usd * SLACK:
+        elif abs(after) > abs(before) and abs(after) * self._lowest(fill) > mandate.max_position_usd * SLACK:
             worth = abs(after) * fill.price
             cap = mandate.max_position_usd
             self._found("P10", f"{promise.trader} holds {worth:.2f} USD of {fill.coin}, {cap} is allowed")
@@ -258,6 +259,11 @@ class Venue:
             self._found("P10", f"{promise.trader} and another hold {fill.coin} on an exclusive account")
         elif promise.cause != "decision" and (abs(after) > abs(before) or (after != 0 and (after > 0) != (before > 0))):
             self._found("P10", f"{promise.cause} of {promise.trader} took {fill.coin} from {before} to {after}")
+
+    def _lowest(self, fill: Fill) -> Decimal:
+        """The lowest price by which an order that is filled now can have been judged: prices are read now and then."""
+        now_ms = self.machine.true_ms()
+        return min(fill.price, *(self.walk.price(fill.coin, now_ms - back_ms) for back_ms in JUDGED_BY_MS))
 
     def _places(self, trader: str) -> int:
         return sum(1 for (name, _), quantity in self._positions.items() if name == trader and quantity)
