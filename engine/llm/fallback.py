@@ -100,13 +100,13 @@ async def _ask(
         again_ms = unavailable.retry_after_ms if isinstance(unavailable, CallFailed) else None
         called = not isinstance(unavailable, CallFailed) or unavailable.calls > 0  # else the model is not to blame
         if called and breaker.failed(1000 * loop.time(), str(unavailable), again_ms or 0):
-            log.error("model given up for now", model=name, why=str(unavailable))
+            log.error("model left alone", model=name, why=str(unavailable))
         raise
     finally:
         breaker.let_go()  # however it ended, cancelled or broken: a trial that never ends would keep everybody out
     if reply.finish_reason == NO_COMPLETION:
         if breaker.failed(1000 * loop.time(), "it sends something else than completions"):
-            log.error("model given up for now", model=name, why=breaker.why)
+            log.error("model left alone", model=name, why=breaker.why)
     elif breaker.passed(1000 * loop.time()):
         log.warning("model trusted again", model=name)
     return reply
