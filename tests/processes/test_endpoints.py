@@ -15,6 +15,7 @@ from tests.processes.quick_arena import scripted, shipped_traders, write_arena
 from tests.processes.running import call, entries_of, eventually, running, started
 from tests.standin.answers import restless
 from tests.standin.aside import aside
+from tests.standin.ends import ENDS
 from tests.standin.faults import FAULTS, always, good, status
 from tests.standin.server import Asked, Behaviour, StandIn
 
@@ -25,10 +26,13 @@ THRIFTY = "thrifty"
 ASKING = [*SHAKY, *STEADY, LOCKED, THRIFTY]
 DAILY_USD = Decimal("0.05")
 SLOTS = 200  # in which a model is asked
-FAULTY_SHARE = 0.55  # of the calls of the shaky model: about a third of all
+FAULTY_SHARE = 0.7  # of the calls of the shaky model: about a third of all
+LEAST_SHARE = 0.35  # of all calls: where chance falls behind it, the next call of the shaky model goes wrong
+APART = 3  # of the shaky model's calls at most every third breaks at the endpoint: more, and it would be left alone
 
 # All but those after which a trader is paused: of these one trader gets its own.
 NAMES = [name for name in FAULTS if name not in ("L-06 401", "L-06 402", "L-06 403", "L-06 429 quota")]
+WHOLE = [name for name in NAMES if ENDS[name].cost == "as counted"]  # a completion comes, odd as it is
 
 
 class Chooser:
@@ -37,17 +41,25 @@ class Chooser:
     def __init__(self, seed: int, share: float) -> None:
         self._rng = Random(seed)
         self._share = share
+        self._calls = 0
         self._locked = 0
+        self._since_broken = 0
         self.done: list[str] = []
 
     def __call__(self, asked: Asked) -> Behaviour:
         model = str(asked.body["model"])
+        self._calls += 1
         if "locked" in model:
             self._locked += 1
             return good if self._locked < 4 else status(401, "the key was revoked")
-        if "shaky" in model and self._rng.random() < self._share:
-            self.done.append(self._rng.choice(NAMES))
-            return FAULTS[self.done[-1]]
+        if "shaky" in model:
+            behind = len(self.done) < min(self._share, LEAST_SHARE) * self._calls
+            self._since_broken += 1
+            if self._rng.random() < self._share or behind:
+                self.done.append(self._rng.choice(NAMES if self._since_broken >= APART else WHOLE))
+                if self.done[-1] not in WHOLE:
+                    self._since_broken = 0
+                return FAULTS[self.done[-1]]
         return good
 
 

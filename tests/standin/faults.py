@@ -121,15 +121,10 @@ async def gibberish(asked: Asked, writer: asyncio.StreamWriter, answer: Answer) 
     raise HangUp
 
 
-class AnothersAnswer:
+async def anothers_answer(asked: Asked, writer: asyncio.StreamWriter, answer: Answer) -> None:
     """Answers with what the one who asked before should have got: a cache that mixes its entries up."""
-
-    def __init__(self) -> None:
-        self._before: Asked | None = None
-
-    async def __call__(self, asked: Asked, writer: asyncio.StreamWriter, answer: Answer) -> None:
-        before, self._before = self._before or asked, asked
-        _send(writer, completion(before, answer(before)))
+    before = asked.before or asked
+    _send(writer, completion(before, answer(before)))
 
 
 SSE = b'data: {"choices":[{"delta":{"content":"{\\"decisions\\": []}"}}]}\n\ndata: [DONE]\n\n'
@@ -188,7 +183,7 @@ FAULTS: dict[str, Behaviour] = {
     "L-06 529": status(529, "overloaded"),
     "L-06 redirect": status(307, location="https://example.com/v1/chat/completions"),
     "L-06 error within 200": body(b'{"error": {"code": 502, "message": "provider returned an error"}}'),
-    "L-07 another's answer": AnothersAnswer(),
+    "L-07 another's answer": anothers_answer,
     "L-08 tokens without end": changed(usage={"prompt_tokens": 10**15, "completion_tokens": 10**15}),
     "L-08 tokens below zero": changed(usage={"prompt_tokens": -5, "completion_tokens": -5}),
     "L-08 tokens in words": changed(usage={"prompt_tokens": "many", "completion_tokens": None}),

@@ -12,9 +12,13 @@ Body = dict[str, Any]
 
 
 class Asked(Struct, frozen=True, kw_only=True):
-    """One request as it came in: which one it is (from 0), its headers by small letters, and its JSON body."""
+    """One request as it came in: which one it is (from 0), its headers by small letters, and its JSON body.
+
+    ``before`` is the request that came in before it, if any.
+    """
 
     number: int
+    before: "Asked | None"
     method: str
     path: str
     headers: dict[str, str]
@@ -122,7 +126,12 @@ class StandIn:
         headers = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
         content = await reader.readexactly(int(headers.get("content-length", "0")))
         asked = Asked(
-            number=len(self.asked), method=method, path=path, headers=headers, body=json.loads(content or b"{}")
+            number=len(self.asked),
+            before=self.asked[-1] if self.asked else None,
+            method=method,
+            path=path,
+            headers=headers,
+            body=json.loads(content or b"{}"),
         )
         self.asked.append(asked)
         return asked
