@@ -23,7 +23,7 @@ from engine.journal.errors import CheckpointDisagrees, CheckpointUnusable
 from engine.manager.state import State
 
 CHECKPOINTS = "checkpoints"
-LAYOUT = 2
+LAYOUT = 3
 """Raised with every change of the state's shape, and when the same records are meant to fold to something else."""
 KEPT = 2
 NAMED_DIFFERENCES = 3

@@ -261,6 +261,7 @@ def _liquidated(state: State, record: r.Liquidated, ts: int, who: TraderId) -> N
     standing = state.traders[who].standing
     standing.status = "stopped"
     standing.reason = "liquidated"
+    standing.liquidated = True
 
 
 def _transferred(state: State, record: r.Transferred, ts: int, who: TraderId) -> None:
@@ -333,6 +334,7 @@ def _control(state: State, record: r.Control, ts: int, who: TraderId | None) -> 
     match record.command:
         case "start" | "resume":
             standing.status = "running"
+            standing.liquidated = False
             standing.pause_until_ms = ts  # what came before does not count against it again
             standing.loss_streak = 0
         case "pause":

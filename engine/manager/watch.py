@@ -95,17 +95,16 @@ def exit_due(arena: Arena, desk: Desk, *, flatten: bool = False) -> Coroutine[An
     deployment = arena.deployment
     trader = arena.state.traders[desk.trader]
     status = trader.standing.status
-    liquidated = status == "stopped" and trader.standing.reason == "liquidated"
     positions = arena.state.accounts[desk.account].book.traders[desk.trader].positions
     if not positions:
+        if trader.standing.liquidated:
+            settle_shortfall(desk, recorder)
         if status == "stopping":
             return _finish_stop(arena, desk)
-        if liquidated:
-            settle_shortfall(desk, recorder)
         return close_everything(desk, recorder, deployment, "operator") if flatten else None
-    if liquidated:
+    if trader.standing.liquidated:
         return _close_out(arena, desk)
-    if status == "stopping" or flatten:
+    if status in ("stopping", "stopped") or flatten:
         return close_everything(desk, recorder, deployment, "operator")
     snapshot = desk.feed.look(recorder.clock.now_ms())
     if _is_liquidated(desk, recorder, snapshot):

@@ -16,12 +16,14 @@ HOURLY_POINTS = 24 * 90  # net asset values kept for the Sharpe pause: ninety da
 class Standing(Struct, kw_only=True):
     """One trader's memory, owned and changed by the fold of records alone; money in USD, times in ms UTC.
 
+    ``liquidated`` holds from a liquidation on until the trader is started again: what it still holds is closed out.
     ``nav_hourly`` holds the net asset value per unit at the end of each hour, oldest first; ``peak_nav`` its all-time
     maximum. The day is a UTC day; its sums start anew with the first record of the next.
     """
 
     status: Status = "running"
     reason: str = ""
+    liquidated: bool = False
     started_ms: int = 0
     last_slot_ms: int = -1
     slots: int = 0

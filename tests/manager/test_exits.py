@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from engine.backtest.driver import step
 from engine.manager.control import Command, obey
 from engine.manager.exits import Hit, hit_at, hit_within
-from engine.manager.record import Incident, Liquidated, Transferred
+from engine.manager.record import Control, Incident, Liquidated, Transferred
 from engine.model.decision import ExitPlan
 from engine.model.position import Position
 from tests.arena.scripts import Scripted, buy, sell
@@ -173,6 +173,48 @@ def test_what_a_liquidated_trader_lost_beyond_its_own_money_is_the_house_s_loss(
     assert arena.incidents() == ["shortfall"]
     assert arena.ledger("bob").cash_usd == 10_000
     assert arena.drifts() == []
+
+
+@pytest.mark.parametrize("command", ["flatten", "stop", "pause"])
+def test_a_liquidation_goes_on_whatever_is_said_to_its_trader_meanwhile(command: Any) -> None:
+    """The venue refused the orders that were to close it out; then the price came back."""
+    arena = being_liquidated()
+
+    arena.say(Control(command=command, reason="drill", by="operator"), "ann")
+    arena.touch("BTC", "99").tick()
+
+    assert arena.orders("ann")[-1].cause == "liquidation"
+    assert arena.held("ann") == 0
+
+
+def test_a_trader_that_is_started_again_keeps_what_its_liquidation_left() -> None:
+    arena = being_liquidated()
+
+    arena.say(Control(command="start", reason="drill", by="operator"), "ann")
+    arena.touch("BTC", "99").tick()
+
+    assert arena.held("ann") == 200
+
+
+def being_liquidated() -> SmallArena:
+    """Ann holds 200 BTC; her liquidation was said, and no order of it went through."""
+    arena = SmallArena({"ann": leveraged("200")}, {"BTC": [(100.0, 100.0, 90.0, 100.0)] * 3}).observe()
+    arena.slot("ann")
+    arena.at(1)
+    nothing = Decimal(0)
+    arena.say(Liquidated(account="paper", coins=("BTC",), equity_usd=nothing, maintenance_usd=nothing), "ann")
+    return arena
+
+
+def test_what_a_fill_told_late_leaves_with_a_stopped_trader_is_closed() -> None:
+    arena = SmallArena({"ann": {0: buy(quantity="5")}}).observe()
+    arena.slot("ann")
+
+    arena.say(Control(command="stopped", reason="drill", by="engine"), "ann")
+    arena.at(1).tick()
+
+    assert arena.held("ann") == 0
+    assert arena.state.traders[arena.desks["ann"].trader].standing.status == "stopped"
 
 
 def test_a_backtest_liquidates_between_slots() -> None:
