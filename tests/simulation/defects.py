@@ -15,6 +15,7 @@ import engine.manager.gateway as gateway
 import engine.manager.resolve as resolve
 import engine.manager.scheduler as scheduler
 import engine.manager.startup as startup
+import engine.manager.watch as watch
 import engine.model.account as account
 import engine.simulation.disk as disk
 import engine.simulation.process as process
@@ -324,8 +325,19 @@ def minute_ids(deployment: str, account: str, trader: str, cause: str, reference
     return client_order_id(deployment, account, trader, cause, str(minute), leg)
 
 
-def no_orders(recorder: Any, desk: Any, coin: str | None = None) -> list[Any]:
-    return []
+def stopped_too_early(stack: ExitStack) -> None:
+    """A stop is over while orders are still under way, and nobody looks after what they leave with a stopped trader."""
+    due = watch.exit_due
+
+    def no_orders(recorder: Any, desk: Any, coin: str | None = None) -> list[Any]:
+        return []
+
+    def blind(arena: Any, desk: Any, *, flatten: bool = False) -> Any:
+        standing = arena.state.traders[desk.trader].standing
+        return None if standing.status == "stopped" and not standing.liquidated else due(arena, desk, flatten=flatten)
+
+    stack.enter_context(patch.object(watch, "own_orders", no_orders))
+    stack.enter_context(patch.object(watch, "exit_due", blind))
 
 
 def one_after_the_other(stack: ExitStack) -> None:

@@ -65,7 +65,7 @@ MUTANTS: tuple[Mutant, ...] = (
     Mutant("no_coin_lock", "-", defects.instead(State, "pending", lambda self, account: ())),
     Mutant("opens_after_failed_close", "ours, before", defects.instead(acting, "_unfilled", lambda *a: "")),
     Mutant("switch_ignored", "-", defects.no_switch),
-    Mutant("stopped_too_early", "ours, before", defects.instead(watch, "own_orders", defects.no_orders)),
+    Mutant("stopped_too_early", "ours, before", defects.stopped_too_early),
     Mutant("ids_by_minute", "R-05", defects.instead(plan, "client_order_id", defects.minute_ids)),
     Mutant("stops_ignored", "R-12", defects.instead(watch, "hit_at", lambda *a: None)),
     Mutant("one_after_the_other", "R-15", defects.one_after_the_other),
