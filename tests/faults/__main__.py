@@ -54,7 +54,9 @@ def every(wanted: int, at_once: int, jobs: int, run: Callable[[int, int], Counte
             sums.update(piece.result())
             seconds = time.monotonic() - began
             print(
-                f"{seconds:.0f} s: " + ", ".join(f"{count} {what}" for what, count in sorted(sums.items())), flush=True
+                f"{seconds:.0f} s: " + ", ".join(f"{count} {what}" for what, count in sorted(sums.items())),
+                file=sys.__stdout__,  # ``recovered`` keeps for itself what is printed meanwhile
+                flush=True,
             )
     return sums
 
@@ -66,7 +68,7 @@ def stops(seed: int, first: int, count: int) -> Counter[str]:
         found = stop_again_and_again(folder, Random(f"{seed}:stops:{first}"), count)
     except FAULTS as error:
         return failed(f"stops {first} to {first + count - 1}", folder, error)
-    print(found, flush=True)
+    print(found, file=sys.__stdout__, flush=True)
     stale = [f"an order that opens was executed {age} ms after its prices" for age in found.stale_ms if age > STALE_MS]
     if found.faults or stale:
         return failed(f"stops {first} to {first + count - 1}", folder, AssertionError("; ".join(found.faults + stale)))
@@ -106,7 +108,7 @@ def one_kill(config: Path, folder: Path, rng: Random, by_strace: bool) -> Death:
 
 def failed(what: str, folder: Path, error: BaseException) -> Counter[str]:
     """Say so, and where to look."""
-    print(f"{what}, kept in {folder}: {error}", file=sys.stderr, flush=True)
+    print(f"{what}, kept in {folder}: {error}", file=sys.__stderr__, flush=True)
     return Counter(failed=1)
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from engine.cli.journal import verify_journal
@@ -32,6 +33,8 @@ SHIM = Path(__file__).parent / "shim"
 LONG_AGO = "2020-01-01"
 SYNCS = ("fsync", "fdatasync")
 EVERYTHING = ("fsync", "fdatasync", "write", "rename", "replace", "ftruncate", "unlink")
+
+_one_at_a_time = Lock()
 
 
 def start(config: Path, log: Path, faults: dict[str, Any] | None = None) -> subprocess.Popen[bytes]:
@@ -91,7 +94,7 @@ def recovered(config: Path) -> Counter[str]:
     again = call("run", "--config", config, "--until", LONG_AGO)
     assert again.returncode == 0, again.stdout + again.stderr
     said = StringIO()
-    with redirect_stdout(said), redirect_stderr(said):
+    with _one_at_a_time, redirect_stdout(said), redirect_stderr(said):  # they are those of the whole process
         verified = verify_journal(config)  # what ``engine journal verify`` does
     assert verified == 0, said.getvalue()
     entries = entries_of(config)
