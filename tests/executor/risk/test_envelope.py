@@ -138,8 +138,7 @@ def check(approved: list[Proposal], context: Context) -> None:
         assert size > 0
         assert 0 <= closes <= min(size, abs(before)) + SLACK
         assert closes == 0 or before * signed < 0
-        # What only closes is judged by no price: it counts at the mark that it was sized by.
-        turnover += size * (float(proposal.mark) if opening <= 0 else price[coin])
+        turnover += size * price[coin]
         held[coin] = after
         if opening <= 0:
             assert abs(after) < abs(before)
